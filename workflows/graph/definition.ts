@@ -1,0 +1,151 @@
+/**
+ * A definition: the graph that people draw. These schemas are the single source of its validation,
+ * its types and its part of the OpenAPI document. They check shape only; what the graph means
+ * (references, cycles, connector configs) is checked by validate.ts, which answers every problem
+ * at once, so a draft with such problems can still be saved.
+ */
+import { z } from 'zod';
+import { durationSchema } from './duration.ts';
+
+/** Identifiers that people write and that stand in expressions (`nodes.mail.output`). */
+export const nodeIdSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_]{0,63}$/,
+    'must start with a letter and have only letters, digits and _ (64 at most)',
+  )
+  .meta({ description: 'Name of the node inside the definition', example: 'mail' });
+
+export const workflowIdSchema = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/,
+    'must start with a letter or digit and have only letters, digits, . _ - (128 at most)',
+  )
+  .meta({ description: 'Name of the definition, unique in its project', example: 'welcome-lead' });
+
+export const retrySchema = z
+  .strictObject({
+    maximumAttempts: z.number().int().min(1).max(100).optional(),
+    initialInterval: durationSchema.optional(),
+    backoffCoefficient: z.number().min(1).max(10).optional(),
+    maximumInterval: durationSchema.optional(),
+  })
+  .meta({ id: 'Retry', description: 'How often and how soon a failed attempt is repeated' });
+
+export const onErrorSchema = z.enum(['fail', 'continue', 'error']).meta({
+  description:
+    'After the last attempt failed: `fail` ends the execution, `continue` goes on as after a success, `error` goes on through the error output. Where it is left out, a node with a connection from its error output takes `error`, any other `fail`.',
+});
+
+export const onUnknownSchema = z.enum(['hold', 'resend', 'assume-sent']).meta({
+  description:
+    'When it can’t be known whether an interrupted send took place: wait for a person, send again, or take it as sent.',
+});
+
+export const nodeSchema = z
+  .strictObject({
+    id: nodeIdSchema,
+    type: z
+      .string()
+      .min(1)
+      .max(64)
+      .meta({
+        description: 'A connector (email, whatsapp, …) or a control node (condition, set, …)',
+        example: 'email',
+      }),
+    name: z.string().min(1).max(200).optional(),
+    config: z.record(z.string(), z.unknown()).default({}),
+    credential: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .meta({ description: 'Id or name of a stored credential' }),
+    retry: retrySchema.optional(),
+    timeout: durationSchema.optional().meta({ description: 'Time limit of one attempt' }),
+    onError: onErrorSchema.optional(),
+    onUnknown: onUnknownSchema.optional(),
+    join: z
+      .enum(['all', 'any'])
+      .optional()
+      .meta({
+        description:
+          'Run once all incoming connections are settled (default), or on the first one taken',
+      }),
+    dispatch: z.enum(['auto', 'queued']).optional(),
+    position: z
+      .looseObject({ x: z.number(), y: z.number() })
+      .optional()
+      .meta({ description: 'Where the builder draws the node; without meaning for the run' }),
+    notes: z.string().max(5_000).optional(),
+  })
+  .meta({ id: 'Node' });
+
+export const connectionSchema = z
+  .strictObject({
+    from: nodeIdSchema,
+    output: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({
+        description: 'Output of the source node; its first one where left out',
+        example: 'true',
+      }),
+    to: nodeIdSchema,
+  })
+  .meta({ id: 'Connection' });
+
+export const triggerSchema = z
+  .discriminatedUnion('type', [
+    z.strictObject({
+      type: z.literal('event'),
+      event: z.string().min(1).max(128).meta({ example: 'lead.created' }),
+    }),
+    z.strictObject({ type: z.literal('manual') }),
+    z.strictObject({ type: z.literal('api') }),
+  ])
+  .meta({ id: 'Trigger', description: 'What starts an execution besides the API' });
+
+export const settingsSchema = z
+  .strictObject({
+    timeout: durationSchema.optional().meta({ description: 'Time limit of a whole execution' }),
+  })
+  .meta({ id: 'Settings' });
+
+export const definitionSchema = z
+  .strictObject({
+    workflowId: workflowIdSchema,
+    name: z.string().min(1).max(200),
+    description: z.string().max(5_000).optional(),
+    nodes: z.array(nodeSchema),
+    connections: z.array(connectionSchema).default([]),
+    triggers: z.array(triggerSchema).default([]),
+    settings: settingsSchema.default({}),
+  })
+  .meta({
+    id: 'Definition',
+    description: 'A graph of nodes and connections, with its triggers and settings',
+  });
+
+export type Definition = z.output<typeof definitionSchema>;
+export type DefinitionInput = z.input<typeof definitionSchema>;
+export type DefinitionNode = z.output<typeof nodeSchema>;
+export type Connection = z.output<typeof connectionSchema>;
+export type Trigger = z.output<typeof triggerSchema>;
+
+/** One problem of a definition, in words that a non-programmer understands. */
+export const issueSchema = z
+  .object({
+    code: z.string().meta({ example: 'unknown_reference' }),
+    severity: z.enum(['error', 'warning']),
+    nodeId: z.string().optional(),
+    pointer: z
+      .string()
+      .meta({ description: 'JSON pointer into the definition', example: '/nodes/2/config/text' }),
+    message: z.string(),
+  })
+  .meta({ id: 'Issue' });
+export type Issue = z.output<typeof issueSchema>;
