@@ -1,0 +1,255 @@
+/**
+ * The ledger of side effects: one row of `execution_logs` per (execution, node, iteration), never
+ * per attempt. It is also the log that people read.
+ *
+ * Invariants (db/ledger.test.ts names them)
+ * L1  A side effect's identity is (execution, node, iteration); attempts and runs share its row.
+ * L2  `begin` claims the row in one statement, so of two callers at once at most one is `fresh`.
+ * L3  What succeeded is never executed again and never overwritten by a later report.
+ * L4  An attempt that began and has not reported, or reported that it may have acted, leaves the
+ *     row in doubt; the next `begin` says so.
+ * L5  Nothing begins for an execution that has ended.
+ */
+import type { Knex } from 'knex';
+import type { ExecutionError, NodeStatus } from '../workflows/contract.ts';
+import type { Json, JsonObject } from '../workflows/graph/json.ts';
+
+export interface LedgerEntry {
+  readonly projectId: string;
+  readonly executionId: string;
+  readonly workflowId: string;
+  readonly leadId: string | null;
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly iteration: string;
+  readonly connector: string;
+  readonly operation: string;
+  readonly maximumAttempts: number;
+  readonly input: Json;
+}
+
+export type BeginResult =
+  /** Nothing happened yet: act. */
+  | { readonly state: 'fresh'; readonly attempt: number }
+  /** It succeeded already: answer this, call nobody. */
+  | { readonly state: 'recorded'; readonly attempt: number; readonly output: Json }
+  /** An earlier attempt may have acted: ask the operation's idempotency class. */
+  | { readonly state: 'in_doubt'; readonly attempt: number }
+  /** The execution has ended, or is not known: do nothing. */
+  | { readonly state: 'closed' };
+
+export type Outcome =
+  | { readonly status: 'succeeded'; readonly output: Json; readonly port: string }
+  | {
+      readonly status: 'retrying' | 'failed' | 'unknown' | 'cancelled';
+      readonly error: ExecutionError;
+      /** True if this attempt may have acted all the same. */
+      readonly inDoubt: boolean;
+    };
+
+/** What a control node did, or that a node was skipped: written in batches, since nobody acts. */
+export interface NodeRecord {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly iteration: string;
+  readonly type: string;
+  readonly status: Extract<NodeStatus, 'succeeded' | 'failed' | 'skipped' | 'cancelled'>;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly input: Json;
+  readonly output: Json;
+  readonly port: string | null;
+  readonly error: ExecutionError | null;
+}
+
+/** Where an execution ended. */
+export interface ExecutionEnd {
+  readonly status: 'succeeded' | 'failed' | 'cancelled' | 'timed_out';
+  readonly result: JsonObject | null;
+  readonly error: ExecutionError | null;
+}
+
+export type Ledger = ReturnType<typeof createLedger>;
+
+/** PostgreSQL channel on which every change of an execution is announced, with its id as payload. */
+export const EXECUTION_CHANNEL = 'masar_execution';
+
+const OPEN = "status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out')";
+
+const BEGIN_SQL = `
+  WITH execution AS (
+    SELECT id FROM executions WHERE id = :executionId AND project_id = :projectId AND ${OPEN}
+  )
+  INSERT INTO execution_logs AS log (project_id, execution_id, workflow_id, lead_id, node_id,
+    node_name, iteration, connector_type, operation, status, attempt, max_retries, in_doubt,
+    start_time, input_data)
+  SELECT :projectId, execution.id, :workflowId, :leadId, :nodeId, :nodeName, :iteration, :connector,
+    :operation, 'running', 1, :maxRetries, true, clock_timestamp(), :input::jsonb
+  FROM execution
+  ON CONFLICT (execution_id, node_id, iteration) DO UPDATE SET
+    claimed_status = log.status,
+    claimed_in_doubt = log.in_doubt,
+    status = CASE WHEN log.status = 'succeeded' THEN log.status ELSE 'running' END,
+    in_doubt = log.status <> 'succeeded',
+    attempt = CASE WHEN log.status = 'succeeded' THEN log.attempt ELSE log.attempt + 1 END,
+    retry_count = CASE WHEN log.status = 'succeeded' THEN log.retry_count ELSE log.attempt END,
+    max_retries = excluded.max_retries,
+    input_data = CASE WHEN log.status = 'succeeded' THEN log.input_data ELSE excluded.input_data END,
+    updated_at = clock_timestamp()
+  RETURNING attempt, claimed_status, claimed_in_doubt, output_data,
+    pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
+
+const MARK_RUNNING_SQL = `
+  UPDATE executions SET status = 'running', started_at = coalesce(started_at, clock_timestamp())
+  WHERE id = :executionId AND status = 'queued'`;
+
+const FINISH_SQL = `
+  UPDATE execution_logs SET
+    status = :status, in_doubt = :inDoubt, output_data = :output::jsonb, output_port = :port,
+    error_details = :error::jsonb, end_time = clock_timestamp(),
+    duration_ms = round(extract(epoch FROM clock_timestamp() - start_time) * 1000)::integer,
+    updated_at = clock_timestamp()
+  WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
+    AND status <> 'succeeded'
+  RETURNING pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
+
+const RECORD_SQL = `
+  INSERT INTO execution_logs (project_id, execution_id, workflow_id, lead_id, node_id, node_name,
+    iteration, connector_type, operation, status, attempt, start_time, end_time, duration_ms,
+    input_data, output_data, output_port, error_details)
+  SELECT execution.project_id, execution.id, execution.workflow_id, execution.lead_id, record."nodeId",
+    record."nodeName", record.iteration, record.type, record.type, record.status,
+    CASE WHEN record.status IN ('succeeded', 'failed') THEN 1 ELSE 0 END,
+    CASE WHEN record.status IN ('succeeded', 'failed') THEN record."startedAt" END, record."endedAt",
+    CASE WHEN record.status IN ('succeeded', 'failed')
+      THEN round(extract(epoch FROM record."endedAt" - record."startedAt") * 1000)::integer END,
+    nullif(record.input, 'null'), nullif(record.output, 'null'), record.port,
+    nullif(record.error, 'null')
+  FROM executions AS execution, jsonb_to_recordset(:records::jsonb) AS record("nodeId" text,
+    "nodeName" text, iteration text, type text, status text, "startedAt" timestamptz,
+    "endedAt" timestamptz, input jsonb, output jsonb, port text, error jsonb)
+  WHERE execution.id = :executionId
+  ON CONFLICT (execution_id, node_id, iteration) DO UPDATE SET
+    status = excluded.status, end_time = excluded.end_time, updated_at = clock_timestamp()
+  WHERE execution_logs.status <> 'succeeded'`;
+
+const END_SQL = `
+  UPDATE executions SET status = :status, result = :result::jsonb, error = :error::jsonb,
+    started_at = coalesce(started_at, queued_at), ended_at = clock_timestamp()
+  WHERE id = :executionId AND ${OPEN}
+  RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;
+
+const STATUS_SQL = `
+  UPDATE executions SET status = :status, started_at = coalesce(started_at, clock_timestamp())
+  WHERE id = :executionId AND ${OPEN}
+  RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;
+
+const RESOLVE_SQL = `
+  UPDATE execution_logs SET in_doubt = false, status = 'retrying', updated_at = clock_timestamp()
+  WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
+    AND status = 'unknown'`;
+
+const CLOSE_NODES_SQL = `
+  UPDATE execution_logs SET status = 'cancelled', end_time = clock_timestamp(),
+    updated_at = clock_timestamp()
+  WHERE execution_id = :executionId AND status IN ('queued', 'running', 'waiting', 'retrying')`;
+
+/** A JSON value as a bound value: JSON null and SQL null are kept apart by the caller. */
+function bind(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}
+
+/** The ledger on a PostgreSQL database. */
+export function createLedger(database: Knex) {
+  return {
+    /**
+     * Claims the row of a side effect (L2).
+     * @param options.marksRunning true for the first node of an execution: sets it `running` too
+     */
+    async begin(
+      entry: LedgerEntry,
+      options: { readonly marksRunning?: boolean } = {},
+    ): Promise<BeginResult> {
+      if (options.marksRunning === true) {
+        await database.raw(MARK_RUNNING_SQL, { executionId: entry.executionId });
+      }
+      const { rows } = await database.raw<{ rows: BeginRow[] }>(BEGIN_SQL, {
+        projectId: entry.projectId,
+        executionId: entry.executionId,
+        workflowId: entry.workflowId,
+        leadId: entry.leadId,
+        nodeId: entry.nodeId,
+        nodeName: entry.nodeName,
+        iteration: entry.iteration,
+        connector: entry.connector,
+        operation: entry.operation,
+        maxRetries: entry.maximumAttempts - 1,
+        input: bind(entry.input),
+      });
+      const row = rows[0];
+      if (row === undefined) return { state: 'closed' };
+      if (row.claimed_status === null) return { state: 'fresh', attempt: row.attempt };
+      if (row.claimed_status === 'succeeded') {
+        return { state: 'recorded', attempt: row.attempt, output: row.output_data };
+      }
+      return { state: row.claimed_in_doubt === true ? 'in_doubt' : 'fresh', attempt: row.attempt };
+    },
+
+    /** Stores what became of an attempt. A recorded success stays as it is (L3). */
+    async finish(
+      entry: Pick<LedgerEntry, 'executionId' | 'nodeId' | 'iteration'>,
+      outcome: Outcome,
+    ): Promise<void> {
+      const succeeded = outcome.status === 'succeeded';
+      await database.raw(FINISH_SQL, {
+        executionId: entry.executionId,
+        nodeId: entry.nodeId,
+        iteration: entry.iteration,
+        status: outcome.status,
+        inDoubt: succeeded ? false : outcome.inDoubt,
+        output: succeeded ? bind(outcome.output) : null,
+        port: succeeded ? outcome.port : null,
+        error: succeeded ? null : bind(outcome.error),
+      });
+    },
+
+    /** Writes the rows of nodes that called nobody. Writing them again changes nothing. */
+    async record(executionId: string, records: readonly NodeRecord[]): Promise<void> {
+      if (records.length === 0) return;
+      await database.raw(RECORD_SQL, { executionId, records: JSON.stringify(records) });
+    },
+
+    /** A person said that a send in doubt did not take place, or shall be repeated: it may begin afresh. */
+    async clearDoubt(
+      entry: Pick<LedgerEntry, 'executionId' | 'nodeId' | 'iteration'>,
+    ): Promise<void> {
+      await database.raw(RESOLVE_SQL, { ...entry });
+    },
+
+    /** Shows that an execution waits, is held or goes on. An ended one stays as it is. */
+    async setStatus(
+      executionId: string,
+      status: 'running' | 'waiting' | 'paused' | 'unknown',
+    ): Promise<void> {
+      await database.raw(STATUS_SQL, { executionId, status });
+    },
+
+    /** Ends an execution, once: a second end changes nothing. Nodes left open become `cancelled`. */
+    async end(executionId: string, end: ExecutionEnd): Promise<void> {
+      if (end.status !== 'succeeded') await database.raw(CLOSE_NODES_SQL, { executionId });
+      await database.raw(END_SQL, {
+        executionId,
+        status: end.status,
+        result: bind(end.result),
+        error: bind(end.error),
+      });
+    },
+  };
+}
+
+interface BeginRow {
+  readonly attempt: number;
+  readonly claimed_status: string | null;
+  readonly claimed_in_doubt: boolean | null;
+  readonly output_data: Json;
+}

@@ -1,0 +1,36 @@
+import type { Knex } from 'knex';
+import { connectDatabase } from './connection.ts';
+import * as base from './migrations/0001-base.ts';
+
+/** Every migration in order. A shipped one is never edited: what is wrong in it is mended by the next. */
+const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
+  { name: '0001-base', migration: base },
+];
+
+const migrationSource: Knex.MigrationSource<(typeof MIGRATIONS)[number]> = {
+  getMigrations: async () => [...MIGRATIONS],
+  getMigrationName: (entry) => entry.name,
+  getMigration: async (entry) => entry.migration,
+};
+
+/**
+ * Brings the database to the newest schema. Safe to run at every start and by several processes
+ * at once: knex takes a lock, the others wait for it here.
+ * @param url the database to migrate; it must exist
+ * @returns the names of the migrations that were applied now
+ */
+export async function migrate(url: string): Promise<readonly string[]> {
+  const database = connectDatabase(url, { poolSize: 2, applicationName: 'masar-migrate' });
+  try {
+    return await database.transaction(async (lock) => {
+      await lock.raw("SELECT pg_advisory_xact_lock(hashtext('masar-migrate'))");
+      const [, applied] = await database.migrate.latest({
+        migrationSource,
+        tableName: 'migrations',
+      });
+      return applied as string[];
+    });
+  } finally {
+    await database.destroy();
+  }
+}
