@@ -44,6 +44,8 @@ export interface OperationManifest {
   readonly duration: 'short' | 'long';
   /** Default time limit of one attempt in milliseconds. */
   readonly timeoutMs: number;
+  /** Top-level input fields whose text is never rendered as expressions (program text). */
+  readonly rawFields?: readonly string[];
   /** An input that works, shown by the builder. */
   readonly sample: JsonObject;
 }

@@ -11,8 +11,8 @@ import { durationSchema } from './duration.ts';
 export const nodeIdSchema = z
   .string()
   .regex(
-    /^[A-Za-z][A-Za-z0-9_]{0,63}$/,
-    'must start with a letter and have only letters, digits and _ (64 at most)',
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
+    'must start with a letter or digit and have only letters, digits, _ and - (64 at most)',
   )
   .meta({ description: 'Name of the node inside the definition', example: 'mail' });
 
@@ -46,14 +46,10 @@ export const onUnknownSchema = z.enum(['hold', 'resend', 'assume-sent']).meta({
 export const nodeSchema = z
   .strictObject({
     id: nodeIdSchema,
-    type: z
-      .string()
-      .min(1)
-      .max(64)
-      .meta({
-        description: 'A connector (email, whatsapp, …) or a control node (condition, set, …)',
-        example: 'email',
-      }),
+    type: z.string().min(1).max(64).meta({
+      description: 'A connector (email, whatsapp, …) or a control node (condition, set, …)',
+      example: 'email',
+    }),
     name: z.string().min(1).max(200).optional(),
     config: z.record(z.string(), z.unknown()).default({}),
     credential: z
@@ -66,13 +62,10 @@ export const nodeSchema = z
     timeout: durationSchema.optional().meta({ description: 'Time limit of one attempt' }),
     onError: onErrorSchema.optional(),
     onUnknown: onUnknownSchema.optional(),
-    join: z
-      .enum(['all', 'any'])
-      .optional()
-      .meta({
-        description:
-          'Run once all incoming connections are settled (default), or on the first one taken',
-      }),
+    join: z.enum(['all', 'any']).optional().meta({
+      description:
+        'Run once all incoming connections are settled (default), or on the first one taken',
+    }),
     dispatch: z.enum(['auto', 'queued']).optional(),
     position: z
       .looseObject({ x: z.number(), y: z.number() })
@@ -85,15 +78,10 @@ export const nodeSchema = z
 export const connectionSchema = z
   .strictObject({
     from: nodeIdSchema,
-    output: z
-      .string()
-      .min(1)
-      .max(64)
-      .optional()
-      .meta({
-        description: 'Output of the source node; its first one where left out',
-        example: 'true',
-      }),
+    output: z.string().min(1).max(64).optional().meta({
+      description: 'Output of the source node; its first one where left out',
+      example: 'true',
+    }),
     to: nodeIdSchema,
   })
   .meta({ id: 'Connection' });

@@ -25,6 +25,8 @@ export interface OperationPlanNode extends PlanNodeBase {
   readonly kind: 'operation';
   readonly type: string;
   readonly operation: string;
+  /** Top-level config fields that are program text, not templates. */
+  readonly rawFields: readonly string[];
   readonly credential?: string;
   /** `local`: the first attempt runs as a local activity. */
   readonly dispatch: 'local' | 'queued';

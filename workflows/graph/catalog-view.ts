@@ -1,0 +1,37 @@
+/**
+ * What validation and planning know of connectors. The connectors' manifests have this shape; it
+ * stands here so that nothing under workflows imports a connector.
+ */
+export interface InputSchema {
+  safeParse(value: unknown):
+    | { readonly success: true }
+    | {
+        readonly success: false;
+        readonly error: {
+          readonly issues: readonly {
+            readonly code?: string | undefined;
+            readonly path: readonly PropertyKey[];
+            readonly message: string;
+          }[];
+        };
+      };
+}
+
+export interface OperationView {
+  readonly name: string;
+  readonly title: string;
+  readonly input: InputSchema;
+  readonly duration: 'short' | 'long';
+  /** Default time limit of one attempt. */
+  readonly timeoutMs: number;
+  /** Top-level config fields whose text is never rendered (program text). */
+  readonly rawFields?: readonly string[];
+}
+
+export interface ConnectorView {
+  readonly type: string;
+  readonly title: string;
+  readonly operations: readonly [OperationView, ...OperationView[]];
+}
+
+export type CatalogView = readonly ConnectorView[];

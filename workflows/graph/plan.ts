@@ -1,0 +1,164 @@
+/**
+ * Plans: a validated definition and the connectors' manifests become a frozen ExecutionPlan, in
+ * which every default is filled in. Pure.
+ */
+import type { CatalogView, OperationView } from './catalog-view.ts';
+import type { Definition, DefinitionNode } from './definition.ts';
+import { durationToMs } from './duration.ts';
+import type { JsonObject } from './json.ts';
+import type { ExecutionPlan, OperationPlanNode, PlanConnection, PlanNode } from './plan-types.ts';
+import { OPERATION_OUTPUTS, resolveType, validateDefinition } from './validate.ts';
+
+/**
+ * An attempt that may take longer isn't run as a local activity: those keep a workflow task open,
+ * which the server must be told every few seconds.
+ */
+const LONGEST_LOCAL_MS = 30_000;
+
+/**
+ * Default back-off: 2, 4, 8, … 128 s, about four minutes in all, so that a provider's limit per
+ * minute passes before the attempts are used up.
+ */
+const DEFAULT_RETRY = {
+  maximumAttempts: 8,
+  initialIntervalMs: 2_000,
+  backoffCoefficient: 2,
+  maximumIntervalMs: 300_000,
+};
+
+/**
+ * @param definition a definition without errors
+ * @param options.version the published version that the plan belongs to
+ * @throws Error if the definition has errors: publishing validates first
+ */
+export function planDefinition(
+  definition: Definition,
+  catalog: CatalogView,
+  options: { readonly version: number },
+): ExecutionPlan {
+  const errors = validateDefinition(definition, catalog).filter(
+    (issue) => issue.severity === 'error',
+  );
+  if (errors.length > 0) {
+    throw new Error(
+      `Definition "${definition.workflowId}" can’t be planned: ${errors[0]?.message ?? ''}`,
+    );
+  }
+  const nodes = definition.nodes.map((node) => planNode(node, definition, catalog));
+  const outputs = new Map(nodes.map((node) => [node.id, node.outputs]));
+  const connections: PlanConnection[] = definition.connections.map((connection) => ({
+    from: connection.from,
+    output: connection.output ?? outputs.get(connection.from)?.[0] ?? 'success',
+    to: connection.to,
+  }));
+  const { timeout } = definition.settings;
+  return {
+    planVersion: 1,
+    workflowId: definition.workflowId,
+    name: definition.name,
+    version: options.version,
+    nodes,
+    connections,
+    ...(timeout === undefined ? {} : { timeoutMs: durationToMs(timeout) }),
+  };
+}
+
+export interface SingleNodeCall {
+  readonly workflowId: string;
+  readonly nodeId: string;
+  readonly connector: string;
+  readonly config: JsonObject;
+  readonly credential?: string;
+}
+
+/** Plans the run of one node by itself. @throws Error if the connector or its operation is unknown */
+export function planSingleNode(call: SingleNodeCall, catalog: CatalogView): ExecutionPlan {
+  const node: DefinitionNode = {
+    id: call.nodeId,
+    type: call.connector,
+    config: call.config,
+    ...(call.credential === undefined ? {} : { credential: call.credential }),
+  };
+  const definition: Definition = {
+    workflowId: call.workflowId,
+    name: `${call.workflowId}: ${call.nodeId}`,
+    nodes: [node],
+    connections: [],
+    triggers: [],
+    settings: {},
+  };
+  return {
+    planVersion: 1,
+    workflowId: call.workflowId,
+    name: definition.name,
+    version: 0,
+    nodes: [planNode(node, definition, catalog)],
+    connections: [],
+  };
+}
+
+function planNode(node: DefinitionNode, definition: Definition, catalog: CatalogView): PlanNode {
+  const resolved = resolveType(node, catalog);
+  if (resolved.kind === 'unknown') {
+    throw new Error(`Node "${node.id}" has an unknown ${resolved.what}.`);
+  }
+  const base = {
+    id: node.id,
+    name: node.name ?? node.id,
+    join: node.join ?? 'all',
+    onError: node.onError ?? defaultOnError(node, definition),
+  } as const;
+  if (resolved.kind === 'control') {
+    return {
+      ...base,
+      kind: 'control',
+      type: resolved.manifest.type,
+      config: node.config as JsonObject,
+      outputs: resolved.manifest.outputs,
+    };
+  }
+  return { ...base, ...planOperation(node, resolved.operation) };
+}
+
+function defaultOnError(node: DefinitionNode, definition: Definition): 'fail' | 'error' {
+  return definition.connections.some(
+    (connection) => connection.from === node.id && connection.output === 'error',
+  )
+    ? 'error'
+    : 'fail';
+}
+
+function planOperation(
+  node: DefinitionNode,
+  operation: OperationView,
+): Omit<OperationPlanNode, 'id' | 'name' | 'join' | 'onError'> {
+  const { operation: _operation, ...config } = node.config;
+  const timeoutMs = node.timeout === undefined ? operation.timeoutMs : durationToMs(node.timeout);
+  const queued =
+    node.dispatch === 'queued' || operation.duration === 'long' || timeoutMs > LONGEST_LOCAL_MS;
+  const { retry } = node;
+  return {
+    kind: 'operation',
+    type: node.type,
+    operation: operation.name,
+    config: config as JsonObject,
+    rawFields: operation.rawFields ?? [],
+    outputs: OPERATION_OUTPUTS,
+    ...(node.credential === undefined ? {} : { credential: node.credential }),
+    dispatch: queued ? 'queued' : 'local',
+    timeoutMs,
+    onUnknown: node.onUnknown ?? 'hold',
+    retry: {
+      maximumAttempts: retry?.maximumAttempts ?? DEFAULT_RETRY.maximumAttempts,
+      initialIntervalMs:
+        retry?.initialInterval === undefined
+          ? DEFAULT_RETRY.initialIntervalMs
+          : durationToMs(retry.initialInterval),
+      backoffCoefficient: retry?.backoffCoefficient ?? DEFAULT_RETRY.backoffCoefficient,
+      maximumIntervalMs:
+        retry?.maximumInterval === undefined
+          ? DEFAULT_RETRY.maximumIntervalMs
+          : durationToMs(retry.maximumInterval),
+    },
+  };
+}
