@@ -1,0 +1,12 @@
+import { rm } from 'node:fs/promises';
+import { testServers } from './test-servers.ts';
+
+async function globalTeardown(): Promise<void> {
+  await testServers.postgres?.stop();
+  if (testServers.folder !== undefined) {
+    await rm(testServers.folder, { recursive: true, force: true });
+  }
+}
+
+// biome-ignore lint/style/noDefaultExport: jest takes a global teardown only as a default export
+export default globalTeardown;

@@ -1,0 +1,7 @@
+import type { EmbeddedPostgres } from '../db/embedded-postgres.ts';
+
+/** What tests/global-setup.ts started, for tests/global-teardown.ts to stop. */
+export const testServers: {
+  folder?: string;
+  postgres?: EmbeddedPostgres;
+} = {};
