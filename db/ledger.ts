@@ -11,8 +11,9 @@
  * L5  Nothing begins for an execution that has ended.
  */
 import type { Knex } from 'knex';
-import type { ExecutionError, NodeStatus } from '../workflows/contract.ts';
-import type { Json, JsonObject } from '../workflows/graph/json.ts';
+import type { ExecutionEnd, NodeRecord } from '../workflows/activity-contract.ts';
+import type { ExecutionError } from '../workflows/contract.ts';
+import type { Json } from '../workflows/graph/json.ts';
 
 export interface LedgerEntry {
   readonly projectId: string;
@@ -47,28 +48,6 @@ export type Outcome =
       readonly inDoubt: boolean;
     };
 
-/** What a control node did, or that a node was skipped: written in batches, since nobody acts. */
-export interface NodeRecord {
-  readonly nodeId: string;
-  readonly nodeName: string;
-  readonly iteration: string;
-  readonly type: string;
-  readonly status: Extract<NodeStatus, 'succeeded' | 'failed' | 'skipped' | 'cancelled'>;
-  readonly startedAt: string;
-  readonly endedAt: string;
-  readonly input: Json;
-  readonly output: Json;
-  readonly port: string | null;
-  readonly error: ExecutionError | null;
-}
-
-/** Where an execution ended. */
-export interface ExecutionEnd {
-  readonly status: 'succeeded' | 'failed' | 'cancelled' | 'timed_out';
-  readonly result: JsonObject | null;
-  readonly error: ExecutionError | null;
-}
-
 export type Ledger = ReturnType<typeof createLedger>;
 
 /** PostgreSQL channel on which every change of an execution is announced, with its id as payload. */
@@ -84,7 +63,7 @@ const BEGIN_SQL = `
     node_name, iteration, connector_type, operation, status, attempt, max_retries, in_doubt,
     start_time, input_data)
   SELECT :projectId, execution.id, :workflowId, :leadId, :nodeId, :nodeName, :iteration, :connector,
-    :operation, 'running', 1, :maxRetries, true, clock_timestamp(), :input::jsonb
+    :operation, 'running', 1, :maxRetries, true, clock_timestamp(), CAST(:input AS jsonb)
   FROM execution
   ON CONFLICT (execution_id, node_id, iteration) DO UPDATE SET
     claimed_status = log.status,
@@ -105,9 +84,9 @@ const MARK_RUNNING_SQL = `
 
 const FINISH_SQL = `
   UPDATE execution_logs SET
-    status = :status, in_doubt = :inDoubt, output_data = :output::jsonb, output_port = :port,
-    error_details = :error::jsonb, end_time = clock_timestamp(),
-    duration_ms = round(extract(epoch FROM clock_timestamp() - start_time) * 1000)::integer,
+    status = :status, in_doubt = :inDoubt, output_data = CAST(:output AS jsonb), output_port = :port,
+    error_details = CAST(:error AS jsonb), end_time = clock_timestamp(),
+    duration_ms = CAST(round(extract(epoch FROM clock_timestamp() - start_time) * 1000) AS integer),
     updated_at = clock_timestamp()
   WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
     AND status <> 'succeeded'
@@ -122,10 +101,10 @@ const RECORD_SQL = `
     CASE WHEN record.status IN ('succeeded', 'failed') THEN 1 ELSE 0 END,
     CASE WHEN record.status IN ('succeeded', 'failed') THEN record."startedAt" END, record."endedAt",
     CASE WHEN record.status IN ('succeeded', 'failed')
-      THEN round(extract(epoch FROM record."endedAt" - record."startedAt") * 1000)::integer END,
+      THEN CAST(round(extract(epoch FROM record."endedAt" - record."startedAt") * 1000) AS integer) END,
     nullif(record.input, 'null'), nullif(record.output, 'null'), record.port,
     nullif(record.error, 'null')
-  FROM executions AS execution, jsonb_to_recordset(:records::jsonb) AS record("nodeId" text,
+  FROM executions AS execution, jsonb_to_recordset(CAST(:records AS jsonb)) AS record("nodeId" text,
     "nodeName" text, iteration text, type text, status text, "startedAt" timestamptz,
     "endedAt" timestamptz, input jsonb, output jsonb, port text, error jsonb)
   WHERE execution.id = :executionId
@@ -134,7 +113,7 @@ const RECORD_SQL = `
   WHERE execution_logs.status <> 'succeeded'`;
 
 const END_SQL = `
-  UPDATE executions SET status = :status, result = :result::jsonb, error = :error::jsonb,
+  UPDATE executions SET status = :status, result = CAST(:result AS jsonb), error = CAST(:error AS jsonb),
     started_at = coalesce(started_at, queued_at), ended_at = clock_timestamp()
   WHERE id = :executionId AND ${OPEN}
   RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;

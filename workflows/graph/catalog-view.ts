@@ -26,6 +26,8 @@ export interface OperationView {
   readonly timeoutMs: number;
   /** Top-level config fields whose text is never rendered (program text). */
   readonly rawFields?: readonly string[];
+  /** True: the operation gets all expression roots besides its config. */
+  readonly receivesScope?: boolean;
 }
 
 export interface ConnectorView {

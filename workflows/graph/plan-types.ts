@@ -27,6 +27,8 @@ export interface OperationPlanNode extends PlanNodeBase {
   readonly operation: string;
   /** Top-level config fields that are program text, not templates. */
   readonly rawFields: readonly string[];
+  /** True: the operation gets all expression roots besides its config (custom code). */
+  readonly receivesScope: boolean;
   readonly credential?: string;
   /** `local`: the first attempt runs as a local activity. */
   readonly dispatch: 'local' | 'queued';

@@ -143,6 +143,7 @@ function planOperation(
     operation: operation.name,
     config: config as JsonObject,
     rawFields: operation.rawFields ?? [],
+    receivesScope: operation.receivesScope ?? false,
     outputs: OPERATION_OUTPUTS,
     ...(node.credential === undefined ? {} : { credential: node.credential }),
     dispatch: queued ? 'queued' : 'local',

@@ -27,7 +27,7 @@ export function resolveType(
   if (manifest !== undefined) return { kind: 'control', manifest };
   const connector = catalog.find((entry) => entry.type === node.type);
   if (connector === undefined) return { kind: 'unknown', what: 'type' };
-  const named = node.config['operation'];
+  const named = node.config.operation;
   const operation =
     named === undefined
       ? connector.operations[0]
@@ -216,7 +216,7 @@ function checkNode(
       report(
         'unknown_operation',
         `${at}/config/operation`,
-        `"${node.type}" has no operation ${JSON.stringify(node.config['operation'])}. It has: ${operations.join(', ')}.`,
+        `"${node.type}" has no operation ${JSON.stringify(node.config.operation)}. It has: ${operations.join(', ')}.`,
         node.id,
       );
     }

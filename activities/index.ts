@@ -1,0 +1,62 @@
+import type { ConnectorManifest, Operation } from '../connectors/contract.ts';
+import type {
+  ExecutionActivities,
+  RunNodeInput,
+  RunNodeResult,
+} from '../workflows/activity-contract.ts';
+import { createRunNode, type RunNodeDeps } from './run-node.activity.ts';
+
+export interface ActivityDeps extends RunNodeDeps {
+  readonly manifests: readonly ConnectorManifest[];
+  /** How operations act, by `<connector>.<operation>`. */
+  readonly operations: ReadonlyMap<string, Operation>;
+}
+
+export type Activities = ExecutionActivities & {
+  readonly [type: `${string}.${string}`]: (input: RunNodeInput) => Promise<RunNodeResult>;
+};
+
+/**
+ * Every activity, by its type: one per operation of the catalog, and the bookkeeping of executions.
+ * @throws Error if a manifest's operation has no implementation
+ */
+export function createActivities(
+  deps: ActivityDeps,
+): Record<string, (input: never) => Promise<unknown>> {
+  const { ledger } = deps;
+  const bookkeeping: ExecutionActivities = {
+    'execution.end': async ({ executionId, end, records }) => {
+      await ledger.record(executionId, records);
+      await ledger.end(executionId, end);
+    },
+    'execution.status': async ({ executionId, status }) => {
+      await ledger.setStatus(executionId, status);
+    },
+    'execution.resolve': async ({ outcome, output, ...entry }) => {
+      switch (outcome) {
+        case 'sent':
+          return ledger.finish(entry, { status: 'succeeded', output, port: 'success' });
+        case 'not_sent':
+          return ledger.finish(entry, {
+            status: 'failed',
+            error: {
+              code: 'not_sent',
+              message: 'A person stated that the send did not take place.',
+            },
+            inDoubt: false,
+          });
+        case 'resend':
+          return ledger.clearDoubt(entry);
+      }
+    },
+  };
+  const perOperation = deps.manifests.flatMap((connector) =>
+    connector.operations.map((manifest) => {
+      const type = `${connector.type}.${manifest.name}`;
+      const operation = deps.operations.get(type);
+      if (operation === undefined) throw new Error(`The operation ${type} has no implementation.`);
+      return [type, createRunNode({ connector, manifest, operation }, deps)] as const;
+    }),
+  );
+  return { ...bookkeeping, ...Object.fromEntries(perOperation) };
+}

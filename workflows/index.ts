@@ -1,0 +1,2 @@
+/** The workflows that workers run: the only workflowsPath. */
+export { runAutomation } from './run-automation.workflow.ts';
