@@ -53,6 +53,11 @@ export type AnsweredFault = Extract<
   { kind: 'unauthorized' | 'rateLimited' | 'serverError' }
 >;
 
+/** `reply` answers with exactly this; nothing is accepted. */
+export type HttpFault = EmulatorFault | { readonly kind: 'reply'; readonly reply: EmulatedReply };
+
+export type RequestMatcher = (request: EmulatedRequest) => boolean;
+
 export interface HttpEmulatorOptions {
   readonly host: string;
   /** 0 picks a free port. */
@@ -63,8 +68,8 @@ export interface HttpEmulatorOptions {
   readonly handle: (request: EmulatedRequest) => Promise<EmulatedReply>;
   /** The provider's own answer for a fault. */
   readonly faultReply: (fault: AnsweredFault) => EmulatedReply;
-  /** Which requests use up a fault; all where left out. */
-  readonly takesFault?: (request: EmulatedRequest) => boolean;
+  /** Which requests use up what `inject` was given; all where left out. */
+  readonly takesFault?: RequestMatcher;
 }
 
 export interface HttpEmulator {
@@ -72,15 +77,18 @@ export interface HttpEmulator {
   readonly url: string;
   /** The next requests fail in this way, one fault each, in order. */
   inject(...faults: readonly EmulatorFault[]): void;
-  /** The next requests get these answers, in the same queue as the faults; nothing is accepted. */
-  injectReply(...replies: readonly EmulatedReply[]): void;
-  /** Stops listening and breaks the connections that are open. */
+  /** The next requests that match fail in this way or get this very answer, one each, in order. */
+  injectWhere(matches: RequestMatcher, ...faults: readonly HttpFault[]): void;
+  /** Stops listening and breaks the connections that are open; once more does nothing. */
   close(): Promise<void>;
 }
 
 const DEFAULT_MAX_BODY_BYTES = 10 * 1024 * 1024;
 
-type Injected = EmulatorFault | { readonly kind: 'reply'; readonly reply: EmulatedReply };
+interface Injected {
+  readonly matches: RequestMatcher;
+  readonly fault: HttpFault;
+}
 
 /**
  * Starts an HTTP server that plays a provider.
@@ -89,6 +97,11 @@ type Injected = EmulatorFault | { readonly kind: 'reply'; readonly reply: Emulat
 export async function startHttpEmulator(options: HttpEmulatorOptions): Promise<HttpEmulator> {
   const queue: Injected[] = [];
 
+  function takeFault(request: EmulatedRequest): HttpFault | undefined {
+    const at = queue.findIndex(({ matches }) => matches(request));
+    return at === -1 ? undefined : queue.splice(at, 1)[0]?.fault;
+  }
+
   async function respond(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(incoming, options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES);
     if (body === undefined) {
@@ -96,8 +109,7 @@ export async function startHttpEmulator(options: HttpEmulatorOptions): Promise<H
       return;
     }
     const request = toRequest(incoming, body);
-    const takesFault = queue.length > 0 && (options.takesFault?.(request) ?? true);
-    const fault = takesFault ? queue.shift() : undefined;
+    const fault = takeFault(request);
     switch (fault?.kind) {
       case undefined:
         write(response, await options.handle(request));
@@ -152,13 +164,18 @@ export async function startHttpEmulator(options: HttpEmulatorOptions): Promise<H
   return {
     url: `http://${host}:${address.port}`,
     inject: (...faults) => {
-      queue.push(...faults);
+      const matches = options.takesFault ?? (() => true);
+      queue.push(...faults.map((fault) => ({ matches, fault })));
     },
-    injectReply: (...replies) => {
-      queue.push(...replies.map((reply) => ({ kind: 'reply' as const, reply })));
+    injectWhere: (matches, ...faults) => {
+      queue.push(...faults.map((fault) => ({ matches, fault })));
     },
     close: () =>
       new Promise((resolve, reject) => {
+        if (!server.listening) {
+          resolve();
+          return;
+        }
         server.close((error) => (error === undefined ? resolve() : reject(error)));
         // Requests that hang on purpose would keep the server open for ever.
         server.closeAllConnections();
