@@ -1,0 +1,212 @@
+/**
+ * A mail server that delivers nothing: it speaks SMTP, keeps what it accepted in the sandbox
+ * store, and shows it as the account's folder of sent mail by IMAP.
+ *
+ * As with a real server, a message that is sent twice is stored twice.
+ */
+import { createServer, type Socket } from 'node:net';
+import PostalMime, { type Address, type Email } from 'postal-mime';
+import {
+  SMTPServer,
+  type SMTPServerDataStream,
+  type SMTPServerError,
+  type SMTPServerSession,
+} from 'smtp-server';
+import type {
+  Emulator,
+  EmulatorDeps,
+  EmulatorFault,
+  Json,
+  JsonObject,
+  SandboxMessage,
+} from '../contract.ts';
+import { type ImapEmulator, startImapEmulator } from './imap-emulator.ts';
+import type { SmtpCredential } from './schema.ts';
+
+const CONNECTOR = 'email';
+const USER = 'sandbox@masar.test';
+const PASSWORD = 'emulator-password';
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/** The raw mail is kept up to this size. */
+const MAX_RAW_BYTES = 256 * 1024;
+/** Replies that a mail server gives; another status of a `serverError` becomes 451. */
+const SMTP_FAILURES = [421, 450, 451, 452, 454, 550, 551, 552, 553, 554];
+
+/** Starts the mail server: SMTP on the given port, IMAP on a free one. */
+export async function startEmailEmulator(deps: EmulatorDeps): Promise<Emulator<SmtpCredential>> {
+  const faults: EmulatorFault[] = [];
+  const sockets = new Map<number, Socket>();
+  /** What goes wrong with the message that a session is about to send. */
+  const pending = new Map<string, EmulatorFault>();
+  const imap = await startImapEmulator({
+    store: deps.store,
+    connector: CONNECTOR,
+    host: deps.host,
+    user: USER,
+    password: PASSWORD,
+  });
+
+  // https://nodemailer.com/extras/smtp-server/
+  const smtp = new SMTPServer({
+    name: 'masar-emulator',
+    banner: 'Masar emulator',
+    logger: false,
+    disabledCommands: ['STARTTLS'],
+    disableReverseLookup: true,
+    authMethods: ['PLAIN', 'LOGIN'],
+    size: MAX_MESSAGE_BYTES,
+    rejectOversized: true,
+
+    onAuth({ username, password }, _session, callback) {
+      if (faults[0]?.kind === 'unauthorized') {
+        faults.shift();
+        return callback(reply(535, 'Username and Password not accepted'));
+      }
+      if (username === USER && password === PASSWORD) return callback(null, { user: username });
+      callback(reply(535, 'Username and Password not accepted'));
+    },
+
+    onMailFrom(_address, session, callback) {
+      const fault = faults.shift();
+      if (fault === undefined) pending.delete(session.id);
+      else pending.set(session.id, fault);
+      callback(refusalOf(fault));
+    },
+
+    onData(stream, session, callback) {
+      const fault = pending.get(session.id);
+      pending.delete(session.id);
+      const socket = sockets.get(session.remotePort);
+      receive(stream)
+        .then(async (raw) => {
+          if (fault?.kind === 'hang') return;
+          if (fault?.kind === 'garbage') {
+            socket?.end('<html>this is no mail server</html>\r\n');
+            return;
+          }
+          if (!stream.sizeExceeded) await deps.store.add(await toSandboxMessage(raw, session));
+          if (fault?.kind === 'dropAfterAccept') socket?.destroy();
+          else if (fault?.kind !== 'hangAfterAccept') callback(null, 'Ok: kept in the sandbox');
+        })
+        .catch(() => callback(reply(451, '4.3.0 The message could not be stored')));
+    },
+  });
+  // A client that breaks off mid-session is no concern of the server.
+  smtp.on('error', () => undefined);
+
+  // The listener is ours, so that faults reach the sockets behind the sessions.
+  const server = createServer((socket) => {
+    const { remotePort } = socket;
+    if (remotePort !== undefined) {
+      sockets.set(remotePort, socket);
+      socket.on('close', () => sockets.delete(remotePort));
+    }
+    socket.on('error', () => socket.destroy());
+    smtp.connect(socket);
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', (error) => void imap.close().then(() => reject(error)));
+    server.listen(deps.port, deps.host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : deps.port);
+    });
+  });
+
+  return {
+    connector: CONNECTOR,
+    url: `smtp://${deps.host}:${port}`,
+    credential: credentialFor(deps.host, port, imap),
+    inject: (...added) => void faults.push(...added),
+    close: async () => {
+      await imap.close();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets.values()) socket.destroy();
+      });
+    },
+  };
+}
+
+function credentialFor(host: string, port: number, imap: ImapEmulator): SmtpCredential {
+  return {
+    host,
+    port,
+    secure: false,
+    requireTls: false,
+    user: USER,
+    password: PASSWORD,
+    from: `Masar <${USER}>`,
+    imap: { host, port: imap.port, secure: false, user: USER, password: PASSWORD },
+  };
+}
+
+/** Faults that refuse the message before it is sent. */
+function refusalOf(fault: EmulatorFault | undefined): SMTPServerError | null {
+  switch (fault?.kind) {
+    case 'unauthorized':
+      return reply(530, '5.7.0 Authentication Required');
+    case 'rateLimited':
+      return reply(450, '4.2.1 Receiving mail at a rate that prevents additional messages');
+    case 'serverError': {
+      const { status = 451 } = fault;
+      return SMTP_FAILURES.includes(status)
+        ? reply(status, 'Requested action not taken')
+        : reply(451, '4.3.0 Temporary system problem');
+    }
+    default:
+      return null;
+  }
+}
+
+function reply(responseCode: number, text: string): SMTPServerError {
+  return Object.assign(new Error(text), { responseCode });
+}
+
+async function receive(stream: SMTPServerDataStream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) {
+    // An oversized message is read to its end, so that the client hears the refusal.
+    if (!stream.sizeExceeded) chunks.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(chunks);
+}
+
+async function toSandboxMessage(raw: Buffer, session: SMTPServerSession): Promise<SandboxMessage> {
+  const email = await PostalMime.parse(raw);
+  const headers = Object.fromEntries(email.headers.map(({ key, value }) => [key, value]));
+  const executionId = headers['x-masar-execution-id'];
+  const nodeId = headers['x-masar-node-id'];
+  return {
+    connector: CONNECTOR,
+    operation: 'send',
+    to: session.envelope.rcptTo.map(({ address }) => address).join(', '),
+    ...(executionId ? { executionId, iteration: headers['x-masar-iteration'] ?? '' } : {}),
+    ...(nodeId ? { nodeId } : {}),
+    ...(email.messageId ? { lookupKey: email.messageId } : {}),
+    message: toJson(email, headers, raw),
+  };
+}
+
+function toJson(email: Email, headers: Readonly<Record<string, string>>, raw: Buffer): JsonObject {
+  return {
+    from: email.from === undefined ? null : addressJson(email.from),
+    to: (email.to ?? []).map(addressJson),
+    cc: (email.cc ?? []).map(addressJson),
+    replyTo: (email.replyTo ?? []).map(addressJson),
+    subject: email.subject ?? '',
+    text: email.text ?? null,
+    html: email.html ?? null,
+    headers,
+    attachments: email.attachments.map(({ filename, mimeType, content }) => ({
+      filename,
+      contentType: mimeType,
+      size: typeof content === 'string' ? Buffer.byteLength(content) : content.byteLength,
+    })),
+    raw: raw.subarray(0, MAX_RAW_BYTES).toString('base64'),
+    rawSize: raw.length,
+  };
+}
+
+function addressJson({ name, address, group }: Address): Json {
+  return { name: name ?? '', address: address ?? (group ?? []).map((it) => it.address).join(', ') };
+}
