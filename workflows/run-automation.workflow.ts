@@ -33,7 +33,7 @@ import {
   STATE_QUERY,
 } from './contract.ts';
 import { createProgress } from './execution-progress.ts';
-import { ConditionError, evaluateCondition } from './graph/control-nodes.ts';
+import { ConditionError, evaluateCondition } from './graph/conditions.ts';
 import { ExpressionError, renderValue } from './graph/expressions.ts';
 import type { Json, JsonObject } from './graph/json.ts';
 import type { ControlPlanNode, OperationPlanNode, PlanNode } from './graph/plan-types.ts';

@@ -1,0 +1,45 @@
+import { createCodeOperations } from './code/execute.ts';
+import type { CodeRunner } from './code/code-runner.ts';
+import type { Operation } from './contract.ts';
+import { createEmailOperations } from './email/execute.ts';
+import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
+import { createHttpOperations } from './http/execute.ts';
+import type { Outbound } from './outbound.ts';
+import { createWhatsappOperations } from './whatsapp/execute.ts';
+
+export interface OperationsDeps {
+  /** The guarded client for addresses that users write. */
+  readonly outbound: Outbound;
+  readonly runCode: CodeRunner;
+  /** Where HTTP requests go in sandbox mode. */
+  readonly httpEmulatorUrl?: string;
+}
+
+export interface Operations {
+  /** By `<connector>.<operation>`, the activity's type. */
+  readonly byType: ReadonlyMap<string, Operation>;
+  /** Closes pooled connections. */
+  close(): Promise<void>;
+}
+
+/** How every operation of the catalog acts. */
+export function createOperations(deps: OperationsDeps): Operations {
+  const email = createEmailOperations({ fetchBytes: deps.outbound.fetchBytes });
+  const whatsapp = createWhatsappOperations();
+  const sheets = createGoogleSheetsOperations();
+  const http = createHttpOperations({
+    outbound: deps.outbound,
+    ...(deps.httpEmulatorUrl === undefined ? {} : { emulatorUrl: deps.httpEmulatorUrl }),
+  });
+  const code = createCodeOperations({ runCode: deps.runCode });
+  return {
+    byType: new Map<string, Operation>([
+      ['email.send', email.send],
+      ['whatsapp.send', whatsapp.send],
+      ['google-sheets.append', sheets.append],
+      ['http.request', http.request],
+      ['code.run', code.run],
+    ]),
+    close: () => email.close(),
+  };
+}

@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+
+/**
+ * Bundles the workflows for their isolate. Fails if they import anything that does IO.
+ * @returns the code that a Worker takes as `workflowBundle`
+ */
+export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    // Stateless, and by far the largest module: evaluated once per process, not once per execution.
+    preloadModules: ['liquidjs'],
+    logger: QUIET,
+  });
+}
+
+const ignore = (): void => undefined;
+/** webpack reports its work at length; its errors are thrown. */
+const QUIET = {
+  log: ignore,
+  trace: ignore,
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+};
