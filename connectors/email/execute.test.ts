@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import PostalMime, { type Email } from 'postal-mime';
 import { describeConnector, failureOf, testContext } from '../connector-suite.ts';
@@ -335,6 +336,26 @@ describe('email.send', () => {
         await patient.send.lookup?.(mailInput, testContext({ credential: emulator.credential })),
       ).toMatchObject({ found: true });
       await patient.close();
+    });
+
+    test('a server that never speaks ends in a time-out', async () => {
+      const silent = createServer((socket) => void socket.on('error', () => socket.destroy()));
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      const address = silent.address();
+      const { imap } = emulator.credential;
+      if (imap === undefined || address === null || typeof address === 'string') {
+        throw new Error('no IMAP port');
+      }
+      const credential = { ...emulator.credential, imap: { ...imap, port: address.port } };
+      const started = performance.now();
+      const error = await failureOf(
+        Promise.resolve(
+          operations.send.lookup?.(mailInput, testContext({ credential, timeoutMs: 300 })),
+        ),
+      );
+      expect(error).toMatchObject({ code: 'timeout', effect: 'possible', permanent: false });
+      expect(performance.now() - started).toBeLessThan(2_000);
+      await new Promise((resolve) => silent.close(resolve));
     });
 
     test.each([

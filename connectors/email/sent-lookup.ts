@@ -60,8 +60,8 @@ export async function wasSent(
   } catch (error) {
     throw error instanceof ConnectorError ? error : toLookupError(error, signal);
   } finally {
-    signal.removeEventListener('abort', onAbort);
     await leave(client);
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
