@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import { z } from 'zod';
@@ -106,7 +106,9 @@ export interface EmbeddedPostgresOptions {
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
-  const { dataDir, logFile } = options;
+  // Absolute, for the programs run with `/` as their working folder.
+  const dataDir = resolve(options.dataDir);
+  const logFile = resolve(options.logFile);
   try {
     // Others may pass through the folder above, not read it: as root, PostgreSQL is one of them.
     await mkdir(dirname(dataDir), { recursive: true, mode: 0o711 });

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { testServers } from './test-servers.ts';
 
 async function globalTeardown(): Promise<void> {
-  await testServers.postgres?.stop();
+  await Promise.all([testServers.postgres?.stop(), testServers.temporal?.stop()]);
   if (testServers.folder !== undefined) {
     await rm(testServers.folder, { recursive: true, force: true });
   }
