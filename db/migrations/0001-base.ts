@@ -216,6 +216,15 @@ export async function up(knex: Knex): Promise<void> {
     CREATE INDEX sandbox_messages_lookup ON sandbox_messages (connector, lookup_key);
     CREATE INDEX sandbox_messages_execution ON sandbox_messages (execution_id);
 
+    -- Where the emulators are and what they accept. Nothing here is a secret: these credentials
+    -- open nothing but the emulators.
+    CREATE TABLE sandbox_emulators (
+      connector text PRIMARY KEY,
+      url text NOT NULL,
+      credential jsonb NOT NULL,
+      started_at timestamptz NOT NULL DEFAULT now()
+    );
+
     -- What left the log between two scrapes, added up, so that metrics survive restarts and
     -- pruning and are the same on every replica.
     CREATE TABLE metric_rollups (
@@ -237,7 +246,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
-    DROP TABLE metric_watermark, metric_rollups, sandbox_messages, idempotency_keys, events,
+    DROP TABLE metric_watermark, metric_rollups, sandbox_emulators, sandbox_messages, idempotency_keys, events,
       execution_logs, executions, credentials, leads, event_subscriptions, workflow_versions,
       workflow_definitions, api_keys, projects CASCADE;
     DROP FUNCTION set_updated_at();
