@@ -1,0 +1,9 @@
+/** How a request tells the emulator what it would have been. */
+export const SANDBOX_HEADERS = {
+  /** Where it would have gone. */
+  originalUrl: 'x-masar-original-url',
+  /** The status that the node takes for success. */
+  status: 'x-masar-status',
+  /** The name of the header that has the idempotency key. */
+  idempotencyHeader: 'x-masar-idempotency-header',
+} as const;
