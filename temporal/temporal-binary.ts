@@ -263,7 +263,8 @@ async function runs(
     ))
   )
     return false;
-  const { code } = await runToEnd(program, args, { env, timeout: 30_000 });
+  // Not spawn's own `timeout`: its timer stays, and holds the process, when the program is not found.
+  const { code } = await runToEnd(program, args, { env, signal: AbortSignal.timeout(30_000) });
   return code === 0;
 }
 
