@@ -12,7 +12,7 @@ export interface OperationsDeps {
   readonly outbound: Outbound;
   readonly runCode: CodeRunner;
   /** Where HTTP requests go in sandbox mode. */
-  readonly httpEmulatorUrl?: string;
+  readonly httpEmulatorUrl?: () => Promise<string | undefined>;
 }
 
 export interface Operations {
@@ -40,6 +40,8 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['http.request', http.request],
       ['code.run', code.run],
     ]),
-    close: () => email.close(),
+    close: async () => {
+      await Promise.all([email.close(), http.close()]);
+    },
   };
 }

@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Knex } from 'knex';
 import type { Ledger } from '../db/ledger.ts';
+import type { ExecutionRepository } from '../db/repositories/executions.ts';
+import type { ExecutionStarter } from '../temporal/start-execution.ts';
 import type { ExecutionEnd } from '../workflows/activity-contract.ts';
 import type { RunAutomationResult } from '../workflows/contract.ts';
 
@@ -19,8 +21,9 @@ export interface ReconcilerDeps {
   readonly database: Knex;
   readonly ledger: Ledger;
   readonly client: Client;
+  readonly executions: Pick<ExecutionRepository, 'findStartable'>;
   /** Starts an accepted execution in Temporal; does nothing if it runs there already. */
-  readonly start: (executionId: string) => Promise<void>;
+  readonly start: ExecutionStarter;
   readonly log: (
     message: string,
     fields?: Readonly<Record<string, string | number | boolean>>,
@@ -54,6 +57,15 @@ const DUE_SQL = `
   )
   RETURNING id, status`;
 
+const DEFINITION_DELETED: ExecutionEnd = {
+  status: 'cancelled',
+  result: null,
+  error: {
+    code: 'definition_deleted',
+    message: 'The definition was deleted before the execution could be started.',
+  },
+};
+
 /** Starts the loop. @returns its handle; `stop` waits for the pass under way */
 export function startReconciler(deps: ReconcilerDeps): Reconciler {
   const { database, ledger, client, log } = deps;
@@ -71,8 +83,14 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
       if (stopping.signal.aborted) break;
       const end = await runEnd(id);
       if (end === 'unknown_run') {
-        await deps.start(id);
-        started += 1;
+        const execution = await deps.executions.findStartable(id);
+        if (execution === undefined) {
+          await ledger.end(id, DEFINITION_DELETED);
+          closed += 1;
+        } else {
+          await deps.start(execution);
+          started += 1;
+        }
       } else if (end !== 'open') {
         await ledger.end(id, end);
         closed += 1;

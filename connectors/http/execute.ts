@@ -9,8 +9,8 @@ import type { HttpCredential, RequestInput, RequestOutput } from './schema.ts';
 export interface HttpDeps {
   /** The guarded client. In sandbox mode it still reaches the hosts that the operator listed. */
   readonly outbound: Outbound;
-  /** Where all other requests go in sandbox mode. */
-  readonly emulatorUrl?: string;
+  /** Where all other requests go in sandbox mode; asked each time, since emulators may move. */
+  readonly emulatorUrl?: () => Promise<string | undefined>;
 }
 
 export interface HttpOperations {
@@ -22,13 +22,19 @@ export interface HttpOperations {
 /** How the operations of the HTTP connector act. */
 export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpOperations {
   // The emulator has a client of its own: nodes must not reach it just because the product does.
-  const emulator =
-    emulatorUrl === undefined
-      ? undefined
-      : {
-          url: emulatorUrl,
-          outbound: createOutbound({ allowHosts: [new URL(emulatorUrl).host], maxRedirects: 0 }),
-        };
+  let emulator: { readonly url: string; readonly outbound: Outbound } | undefined;
+
+  async function findEmulator(): Promise<typeof emulator> {
+    const url = await emulatorUrl?.();
+    if (url !== emulator?.url) {
+      await emulator?.outbound.close();
+      emulator =
+        url === undefined
+          ? undefined
+          : { url, outbound: createOutbound({ allowHosts: [new URL(url).host], maxRedirects: 0 }) };
+    }
+    return emulator;
+  }
 
   async function execute(
     input: RequestInput,
@@ -56,10 +62,11 @@ export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpO
         onlyAllowed: context.mode === 'sandbox',
       });
     } else {
-      if (emulator === undefined) throw noEmulator(composed.url);
-      response = await emulator.outbound.request({
+      const stand = await findEmulator();
+      if (stand === undefined) throw noEmulator(composed.url);
+      response = await stand.outbound.request({
         ...common,
-        url: emulator.url,
+        url: stand.url,
         headers: sandboxHeaders(input, composed, context),
         followRedirects: false,
       });

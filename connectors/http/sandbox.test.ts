@@ -39,7 +39,7 @@ for (const suite of suites) {
     startEmulator: startHttpEmulator,
     operation: (emulator) => {
       const outbound = createOutbound({ allowHosts: [] });
-      const operations = createHttpOperations({ outbound, emulatorUrl: emulator.url });
+      const operations = createHttpOperations({ outbound, emulatorUrl: async () => emulator.url });
       return {
         operation: operations.request,
         close: async () => {
@@ -71,7 +71,7 @@ describe('sandbox mode', () => {
     const store = createMemorySandboxStore();
     const emulator = await startHttpEmulator({ store, host: '127.0.0.1', port: 0 });
     const outbound = createOutbound({ allowHosts });
-    const operations = createHttpOperations({ outbound, emulatorUrl: emulator.url });
+    const operations = createHttpOperations({ outbound, emulatorUrl: async () => emulator.url });
     cleanups.push(
       () => emulator.close(),
       () => outbound.close(),
@@ -143,7 +143,7 @@ describe('sandbox mode', () => {
     const { emulator } = await sandbox();
     const outbound = createOutbound({ allowHosts: [] });
     cleanups.push(() => outbound.close());
-    const operations = createHttpOperations({ outbound, emulatorUrl: emulator.url });
+    const operations = createHttpOperations({ outbound, emulatorUrl: async () => emulator.url });
     const error = await failureOf(
       operations.request.execute(
         requestInputSchema.parse({ url: emulator.url }),

@@ -1,0 +1,134 @@
+/** The worker role: workflows, the activities of every connector, and the reconciler. */
+import { DefaultLogger, type LogLevel, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { createSandboxPool } from '../activities/sandbox/pool.ts';
+import { createLogger, type Logger } from '../api/logger.ts';
+import type { RoleEnvironment } from '../cli/environment.ts';
+import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
+import { createOperations } from '../connectors/operations.ts';
+import { createOutbound } from '../connectors/outbound.ts';
+import { connectDatabase } from '../db/connection.ts';
+import { createLedger } from '../db/ledger.ts';
+import { createCredentialRepository } from '../db/repositories/credentials.ts';
+import { createEmulatorRegistry } from '../db/repositories/emulator-registry.ts';
+import { createExecutionRepository } from '../db/repositories/executions.ts';
+import { createVault } from '../db/vault.ts';
+import { connectClient, connectWorker } from '../temporal/connection.ts';
+import { createExecutionStarter } from '../temporal/start-execution.ts';
+import { TASK_QUEUES } from '../workflows/contract.ts';
+import { createCredentialSource } from './credential-source.ts';
+import { startReconciler } from './reconciler.ts';
+import { WORKER_TUNING } from './tuning.ts';
+import { bundleWorkflows } from './workflow-bundle.ts';
+
+export interface Role {
+  /** Lets what is under way finish, then closes all connections. */
+  stop(): Promise<void>;
+  /** Settles if the role ends by itself: a fault that its process should not survive. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Starts a worker process's work and returns once it polls.
+ * @throws Error if PostgreSQL's settings or Temporal can't be used
+ */
+export async function runWorker(environment: RoleEnvironment): Promise<Role> {
+  const logger = createLogger({ level: environment.logLevel, component: 'worker' });
+  useTemporalLogger(logger);
+  const database = connectDatabase(environment.databaseUrl, {
+    poolSize: WORKER_TUNING.databaseConnections,
+    applicationName: 'masar-worker',
+  });
+  const ledger = createLedger(database);
+  const emulators = createEmulatorRegistry(database);
+  const sandbox = createSandboxPool({
+    size: WORKER_TUNING.sandboxProcesses,
+    maxQueue: WORKER_TUNING.sandboxQueue,
+  });
+  const outbound = createOutbound({ allowHosts: environment.allowHosts });
+  const operations = createOperations({
+    outbound,
+    runCode: sandbox,
+    httpEmulatorUrl: async () => (await emulators.find('http'))?.url,
+  });
+  const activities = createActivities({
+    ledger,
+    manifests: CONNECTOR_MANIFESTS,
+    operations: operations.byType,
+    credentials: createCredentialSource({
+      manifests: CONNECTOR_MANIFESTS,
+      credentials: createCredentialRepository(database),
+      emulators,
+      vault: createVault(environment.encryptionKey),
+      env: environment.providers,
+    }),
+    log: (message, fields) => logger.info(message, fields),
+  });
+
+  const [client, connection, workflowBundle] = await Promise.all([
+    connectClient(environment.temporal),
+    connectWorker(environment.temporal),
+    bundleWorkflows(),
+  ]);
+  const { namespace } = environment.temporal;
+  const workers = await Promise.all([
+    Worker.create({
+      connection,
+      namespace,
+      taskQueue: TASK_QUEUES.workflows,
+      workflowBundle,
+      activities,
+      ...WORKER_TUNING.workflows,
+    }),
+    Worker.create({
+      connection,
+      namespace,
+      taskQueue: TASK_QUEUES.connectors,
+      activities,
+      ...WORKER_TUNING.connectors,
+    }),
+  ]);
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const reconciler = startReconciler({
+    database,
+    ledger,
+    client,
+    executions: createExecutionRepository(database),
+    start: createExecutionStarter({ client }),
+    log: (message, fields) => logger.info(message, fields),
+  });
+  logger.info('The worker is ready.', { namespace });
+
+  return {
+    ended: running.then(() => undefined),
+    stop: async () => {
+      await reconciler.stop();
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+      await operations.close();
+      await outbound.close();
+      await sandbox.close();
+      await client.connection.close();
+      await connection.close();
+      await database.destroy();
+    },
+  };
+}
+
+/** The SDK's own messages go the same way as ours. */
+function useTemporalLogger(logger: Logger): void {
+  const write: Record<LogLevel, Logger['info']> = {
+    TRACE: logger.debug,
+    DEBUG: logger.debug,
+    INFO: logger.debug,
+    WARN: logger.warn,
+    ERROR: logger.error,
+  };
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      write[level](`temporal: ${message}`, { taskQueue: String(meta?.taskQueue ?? '') });
+    }),
+    // The supervisor decides when a process ends.
+    shutdownSignals: [],
+  });
+}
