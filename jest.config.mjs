@@ -18,7 +18,9 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{workflows,activities,connectors,api,db,temporal,workers,cli}/**/*.test.ts'],
+      testMatch: [
+        '<rootDir>/{workflows,activities,connectors,api,db,temporal,workers,cli}/**/*.test.ts',
+      ],
     },
     {
       ...common,

@@ -1,5 +1,5 @@
-import { createCodeOperations } from './code/execute.ts';
 import type { CodeRunner } from './code/code-runner.ts';
+import { createCodeOperations } from './code/execute.ts';
 import type { Operation } from './contract.ts';
 import { createEmailOperations } from './email/execute.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
@@ -25,8 +25,8 @@ export interface Operations {
 /** How every operation of the catalog acts. */
 export function createOperations(deps: OperationsDeps): Operations {
   const email = createEmailOperations({ fetchBytes: deps.outbound.fetchBytes });
-  const whatsapp = createWhatsappOperations();
-  const sheets = createGoogleSheetsOperations();
+  const whatsapp = createWhatsappOperations({ outbound: deps.outbound });
+  const sheets = createGoogleSheetsOperations({ outbound: deps.outbound });
   const http = createHttpOperations({
     outbound: deps.outbound,
     ...(deps.httpEmulatorUrl === undefined ? {} : { emulatorUrl: deps.httpEmulatorUrl }),
