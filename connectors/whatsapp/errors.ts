@@ -4,8 +4,10 @@
  *
  * Meta asks to decide by `code` alone: its HTTP statuses, titles and subcodes vary.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { ConnectorError, type ConnectorErrorCode, parseRetryAfter } from '../errors.ts';
+import { withoutWhatWasSent } from '../provider-words.ts';
 import { type ErrorAnswer, errorAnswerSchema, type SendInput } from './schema.ts';
 
 interface Meaning {
@@ -149,11 +151,12 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
 /** Codes after which Meta documents a wait of 4^X seconds, X counting the failures from 0. */
 const POWERS_OF_FOUR = new Set([130429, 131056]);
 const MAX_WAIT_MS = 3_600_000;
-const MAX_EXPLANATION = 300;
+/** Fields of the input whose values name things of the business, not of the recipient. */
+const PUBLIC_NAMES = ['type', 'name', 'language', 'sub_type'];
 
 export interface RefusedSend {
   readonly status: number;
-  readonly headers: { get(name: string): string | null };
+  readonly headers: IncomingHttpHeaders;
   /** The parsed JSON of the answer; undefined if it is none. */
   readonly body: unknown;
   readonly input: SendInput;
@@ -226,24 +229,11 @@ function meaningOf(status: number, error: ErrorAnswer['error'] | undefined): Mea
   return rejected('WhatsApp refused the message.', { explain: true });
 }
 
-/** Meta's sentence about the parameter, without what the sender wrote and without numbers. */
+/** Meta's sentence about the parameter that is wrong. */
 function explain(error: ErrorAnswer['error'] | undefined, input: SendInput): string {
-  const text = error?.error_data?.details ?? error?.message;
-  if (text === undefined) return '';
-  const written = leaves(input).filter((leaf) => leaf.length >= 3);
-  const bare = written
-    .reduce((rest, leaf) => rest.replaceAll(leaf, '…'), text)
-    .replace(/\d{6,}/g, '…');
-  return ` WhatsApp says: ${bare.slice(0, MAX_EXPLANATION)}`;
-}
-
-/** Every value that may be personal: all strings but the names that templates and types have. */
-function leaves(value: unknown, name = ''): string[] {
-  if (typeof value === 'string') {
-    return ['type', 'name', 'language', 'sub_type'].includes(name) ? [] : [value];
-  }
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, key));
+  const sentence = error?.error_data?.details ?? error?.message;
+  if (sentence === undefined) return '';
+  return ` WhatsApp says: ${withoutWhatWasSent(sentence, input, PUBLIC_NAMES)}`;
 }
 
 function waitOf(
@@ -252,10 +242,10 @@ function waitOf(
   code: number | undefined,
 ): number | undefined {
   if (meaning.permanent) return undefined;
-  const told = parseRetryAfter(refusal.headers.get('retry-after'), Date.now());
+  const told = parseRetryAfter(refusal.headers['retry-after'], Date.now());
   if (told !== undefined) return told;
   if (meaning.code !== 'rate_limited') return undefined;
-  const regained = regainAccessMs(refusal.headers.get('x-business-use-case-usage'));
+  const regained = regainAccessMs(refusal.headers['x-business-use-case-usage']);
   if (regained !== undefined) return regained;
   if (code === undefined || !POWERS_OF_FOUR.has(code)) return undefined;
   return Math.min(4 ** Math.max(0, refusal.attempt - 1) * 1000, MAX_WAIT_MS);
@@ -270,8 +260,8 @@ const usageSchema = z.record(
  * The minutes until the limit is lifted, which Meta tells in a header of its own.
  * https://developers.facebook.com/docs/graph-api/overview/rate-limiting#headers-2
  */
-function regainAccessMs(header: string | null): number | undefined {
-  if (header === null) return undefined;
+function regainAccessMs(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
   let usage: unknown;
   try {
     usage = JSON.parse(header);
@@ -289,8 +279,8 @@ function regainAccessMs(header: string | null): number | undefined {
 
 function traceDetails(
   error: ErrorAnswer['error'] | undefined,
-  headers: RefusedSend['headers'],
+  headers: IncomingHttpHeaders,
 ): Record<string, string> {
-  const trace = error?.fbtrace_id ?? headers.get('x-fb-trace-id');
-  return trace === null || trace === undefined ? {} : { fbtraceId: trace };
+  const trace = error?.fbtrace_id ?? headers['x-fb-trace-id'];
+  return typeof trace === 'string' ? { fbtraceId: trace } : {};
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { describeConnector, failureOf, testContext } from '../connector-suite.ts';
 import type { SandboxStore } from '../contract.ts';
 import { createMemorySandboxStore } from '../memory-sandbox-store.ts';
+import { createOutbound, type Outbound } from '../outbound.ts';
 import { refusal, startWhatsappEmulator, type WhatsappEmulator } from './emulator.ts';
 import { callbackData, createWhatsappOperations } from './execute.ts';
 import { whatsappManifest } from './manifest.ts';
@@ -10,11 +11,16 @@ import { type SendInput, sendInputSchema, type WhatsappCredential } from './sche
 const TO = '+971501234567';
 const TEXT = 'مرحباً ليلى 👋';
 
+const openOutbound = () => createOutbound({ allowHosts: ['127.0.0.1'] });
+
 describeConnector<SendInput, unknown, WhatsappCredential>({
   name: 'whatsapp',
   manifest: whatsappManifest,
   startEmulator: startWhatsappEmulator,
-  operation: () => ({ operation: createWhatsappOperations().send }),
+  operation: () => {
+    const outbound = openOutbound();
+    return { operation: createWhatsappOperations({ outbound }).send, close: outbound.close };
+  },
   input: { to: TO, text: TEXT },
   personalData: [TO, TO.slice(1), 'ليلى'],
 });
@@ -22,16 +28,21 @@ describeConnector<SendInput, unknown, WhatsappCredential>({
 describe('whatsapp send', () => {
   let store: SandboxStore;
   let emulator: WhatsappEmulator;
+  let outbound: Outbound;
 
   beforeEach(async () => {
+    outbound = openOutbound();
     store = createMemorySandboxStore();
     emulator = await startWhatsappEmulator({ store, host: '127.0.0.1', port: 0 });
   });
 
-  afterEach(() => emulator.close());
+  afterEach(async () => {
+    await outbound.close();
+    await emulator.close();
+  });
 
   const send = (input: SendInput, attempt = 1) =>
-    createWhatsappOperations().send.execute(
+    createWhatsappOperations({ outbound }).send.execute(
       sendInputSchema.parse(input),
       testContext({ credential: emulator.credential, attempt }),
     );
@@ -204,7 +215,7 @@ describe('whatsapp send', () => {
   });
 
   test('the emulator refuses what Meta refuses', async () => {
-    const { send: operation } = createWhatsappOperations();
+    const { send: operation } = createWhatsappOperations({ outbound });
     const wrongToken = { ...emulator.credential, accessToken: 'EAAwrong' };
     const wrongNumber = { ...emulator.credential, phoneNumberId: '42' };
     const input = { to: TO, text: 'a' };

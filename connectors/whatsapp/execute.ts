@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { fetch as undiciFetch } from 'undici';
 import type { Operation, OperationContext } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
-import { abortedFailure, networkFailure } from '../network-failure.ts';
+import type { Outbound } from '../outbound.ts';
 import { refusedSend } from './errors.ts';
 import { toE164 } from './phone-number.ts';
 import {
@@ -14,36 +13,19 @@ import {
   type WhatsappCredential,
 } from './schema.ts';
 
-/** The part of an HTTP answer that is read. */
-export interface WhatsappHttpAnswer {
-  readonly status: number;
-  readonly headers: { get(name: string): string | null };
-  text(): Promise<string>;
-}
-
-/** How requests go out; undici's fetch unless the caller guards destinations. */
-export type WhatsappFetch = (
-  url: string,
-  init: {
-    readonly method: string;
-    readonly headers: Record<string, string>;
-    readonly body: string;
-    readonly signal: AbortSignal;
-    readonly redirect: 'manual';
-  },
-) => Promise<WhatsappHttpAnswer>;
+const MAX_ANSWER_BYTES = 1024 * 1024;
 
 export interface WhatsappDeps {
-  readonly fetch?: WhatsappFetch;
+  /** Guards the base address that a credential may name. */
+  readonly outbound: Pick<Outbound, 'request'>;
 }
 
 export interface WhatsappOperations {
   readonly send: Operation<SendInput, SendOutput, WhatsappCredential>;
 }
 
-export function createWhatsappOperations(deps: WhatsappDeps = {}): WhatsappOperations {
-  const send = deps.fetch ?? undiciFetch;
-  return { send: { execute: (input, context) => sendMessage(send, input, context) } };
+export function createWhatsappOperations({ outbound }: WhatsappDeps): WhatsappOperations {
+  return { send: { execute: (input, context) => sendMessage(outbound, input, context) } };
 }
 
 /**
@@ -59,53 +41,38 @@ export function callbackData(key: string): string {
  * https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages
  */
 async function sendMessage(
-  fetch: WhatsappFetch,
+  outbound: WhatsappDeps['outbound'],
   input: SendInput,
   context: OperationContext<WhatsappCredential>,
 ): Promise<SendOutput> {
-  const { credential, signal, timeoutMs } = context;
+  const { credential } = context;
   const to = toE164(input.to);
-  if (signal.aborted) {
-    throw abortedFailure({ provider: 'WhatsApp', signal, timeoutMs, effect: 'none' });
-  }
   const base = (credential.baseUrl ?? DEFAULT_BASE_URL).replace(/\/+$/, '');
   const version = credential.apiVersion ?? DEFAULT_API_VERSION;
-
-  let answer: WhatsappHttpAnswer;
-  let text: string;
-  try {
-    answer = await fetch(`${base}/${version}/${credential.phoneNumberId}/messages`, {
-      method: 'POST',
-      headers: {
-        ...context.traceHeaders,
-        authorization: `Bearer ${credential.accessToken}`,
-        'content-type': 'application/json',
-      },
-      body: requestBody(input, to, context.key),
-      signal,
-      redirect: 'manual',
-    });
-    text = await answer.text();
-  } catch (error) {
-    throw networkFailure({ provider: 'WhatsApp', error, signal, timeoutMs });
+  const { status, headers, body } = await outbound.request({
+    method: 'POST',
+    url: `${base}/${version}/${credential.phoneNumberId}/messages`,
+    headers: {
+      ...context.traceHeaders,
+      authorization: `Bearer ${credential.accessToken}`,
+      'content-type': 'application/json',
+    },
+    body: requestBody(input, to, context.key),
+    signal: context.signal,
+    timeoutMs: context.timeoutMs,
+    maxResponseBytes: MAX_ANSWER_BYTES,
+    followRedirects: false,
+  });
+  const answer = parseJson(body.toString('utf8'));
+  if (status < 200 || status > 299) {
+    throw refusedSend({ status, headers, body: answer, input, attempt: context.attempt });
   }
-
-  const body = parseJson(text);
-  if (answer.status < 200 || answer.status > 299) {
-    throw refusedSend({
-      status: answer.status,
-      headers: answer.headers,
-      body,
-      input,
-      attempt: context.attempt,
-    });
-  }
-  const parsed = sendAnswerSchema.safeParse(body);
+  const parsed = sendAnswerSchema.safeParse(answer);
   if (!parsed.success) {
     throw new ConnectorError(
       'invalid_response',
-      `WhatsApp answered with ${answer.status} but without the id of a message, so whether it sent one is unknown. Check the base address of the credential, and the conversation before sending again.`,
-      { effect: 'possible', permanent: false, status: answer.status },
+      `WhatsApp answered with ${status} but without the id of a message, so whether it sent one is unknown. Check the base address of the credential, and the conversation before sending again.`,
+      { effect: 'possible', permanent: false, status },
     );
   }
   return { messageId: parsed.data.messages[0].id, to };

@@ -1,0 +1,71 @@
+/** The connector with its emulator, as the tests of this folder use it. */
+import { testContext } from '../connector-suite.ts';
+import type { LookupResult, OperationContext, StoredSandboxMessage } from '../contract.ts';
+import type { EmulatedReply } from '../http-emulator.ts';
+import { createMemorySandboxStore } from '../memory-sandbox-store.ts';
+import { createOutbound } from '../outbound.ts';
+import { type GoogleEmulator, isSheetsAppend, startGoogleEmulator } from './emulator.ts';
+import { createGoogleSheetsOperations } from './execute.ts';
+import {
+  type AppendInput,
+  type AppendOutput,
+  appendInputSchema,
+  type GoogleCredential,
+} from './schema.ts';
+
+export const SPREADSHEET = '1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms';
+/** The key of testContext. */
+export const FIRST_KEY = 'execution-1/node-1/';
+
+export const openOutbound = () => createOutbound({ allowHosts: ['127.0.0.1'] });
+
+export function inputOf(more: object = {}): AppendInput {
+  return appendInputSchema.parse({
+    spreadsheetId: SPREADSHEET,
+    range: 'Leads!A:D',
+    values: ['ليلى', 'leila@example.com', 50, true],
+    ...more,
+  });
+}
+
+type Overrides = Partial<OperationContext<GoogleCredential>>;
+
+export interface AppendHarness {
+  readonly emulator: GoogleEmulator;
+  readonly store: ReturnType<typeof createMemorySandboxStore>;
+  append(input: AppendInput, overrides?: Overrides): Promise<AppendOutput>;
+  lookup(input: AppendInput, overrides?: Overrides): Promise<LookupResult<AppendOutput>>;
+  /** What the emulator accepted, oldest first. */
+  stored(): Promise<StoredSandboxMessage[]>;
+  /** The next appends to Sheets get these answers. */
+  refuseAppend(...replies: readonly EmulatedReply[]): void;
+  close(): Promise<void>;
+}
+
+export async function openHarness(): Promise<AppendHarness> {
+  const store = createMemorySandboxStore();
+  const emulator = await startGoogleEmulator({ store, host: '127.0.0.1', port: 0 });
+  const outbound = openOutbound();
+  const operation = createGoogleSheetsOperations({ outbound }).append;
+  const context = (overrides: Overrides = {}) =>
+    testContext({ credential: emulator.credential, ...overrides });
+  return {
+    emulator,
+    store,
+    append: (input, overrides) => operation.execute(input, context(overrides)),
+    lookup: async (input, overrides) => {
+      if (operation.lookup === undefined) throw new Error('append has no look-up');
+      return operation.lookup(input, context(overrides));
+    },
+    stored: async () => (await store.list({ connector: 'google-sheets' })).toReversed(),
+    refuseAppend: (...replies) =>
+      emulator.injectWhere(
+        isSheetsAppend,
+        ...replies.map((reply) => ({ kind: 'reply' as const, reply })),
+      ),
+    close: async () => {
+      await outbound.close();
+      await emulator.close();
+    },
+  };
+}
