@@ -74,14 +74,12 @@ export function createAccessTokens(fetchFrom: (tokenUrl: string) => GoogleFetch)
 function createClient(credential: GoogleCredential, fetch: GoogleFetch): OAuth2Client {
   const transporterOptions = { ...NO_RETRIES, fetchImplementation: fetch };
   switch (credential.type) {
-    case 'service_account':
-      assertPrivateKey(credential.privateKey);
-      return new JWT({
-        email: credential.clientEmail,
-        key: credential.privateKey,
-        scopes: SCOPES,
-        transporterOptions,
-      });
+    case 'service_account': {
+      // Environment variables and forms carry the line breaks of the key file as \n.
+      const key = credential.privateKey.replaceAll('\\n', '\n');
+      assertPrivateKey(key);
+      return new JWT({ email: credential.clientEmail, key, scopes: SCOPES, transporterOptions });
+    }
     case 'oauth': {
       const client = new OAuth2Client({
         clientId: credential.clientId,

@@ -17,7 +17,8 @@ export const SPREADSHEET = '1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms';
 /** The key of testContext. */
 export const FIRST_KEY = 'execution-1/node-1/';
 
-export const openOutbound = () => createOutbound({ allowHosts: ['127.0.0.1'] });
+/** Reaches no private host: in sandbox mode the operations find the emulator by themselves. */
+export const openOutbound = () => createOutbound({ allowHosts: [] });
 
 export function inputOf(more: object = {}): AppendInput {
   return appendInputSchema.parse({
@@ -46,7 +47,8 @@ export async function openHarness(): Promise<AppendHarness> {
   const store = createMemorySandboxStore();
   const emulator = await startGoogleEmulator({ store, host: '127.0.0.1', port: 0 });
   const outbound = openOutbound();
-  const operation = createGoogleSheetsOperations({ outbound }).append;
+  const operations = createGoogleSheetsOperations({ outbound });
+  const operation = operations.append;
   const context = (overrides: Overrides = {}) =>
     testContext({ credential: emulator.credential, ...overrides });
   return {
@@ -64,6 +66,7 @@ export async function openHarness(): Promise<AppendHarness> {
         ...replies.map((reply) => ({ kind: 'reply' as const, reply })),
       ),
     close: async () => {
+      await operations.close();
       await outbound.close();
       await emulator.close();
     },

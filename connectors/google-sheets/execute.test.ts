@@ -27,9 +27,13 @@ for (const valueInput of ['raw', 'user_entered'] as const) {
     startEmulator: startGoogleEmulator,
     operation: () => {
       const outbound = openOutbound();
+      const { append, close } = createGoogleSheetsOperations({ outbound });
       return {
-        operation: createGoogleSheetsOperations({ outbound }).append,
-        close: outbound.close,
+        operation: append,
+        close: async () => {
+          await close();
+          await outbound.close();
+        },
       };
     },
     input: inputOf({ valueInput }),
@@ -101,6 +105,14 @@ describe('google-sheets append', () => {
   test('a person’s consent works as well as a service account', async () => {
     const credential = credentialSchema.parse(harness.emulator.oauthCredential);
     expect(await harness.append(inputOf(), { credential })).toMatchObject({ store: 'sheets' });
+  });
+
+  test('in live mode a credential cannot point into a private network', async () => {
+    expect(await failureOf(harness.append(inputOf(), { mode: 'live' }))).toMatchObject({
+      code: 'blocked_destination',
+      effect: 'none',
+      permanent: true,
+    });
   });
 
   describe('credentials', () => {
@@ -176,7 +188,7 @@ describe('google-sheets append', () => {
       expect(credential?.schema.parse(built)).toEqual({
         type: 'service_account',
         clientEmail: 'a@b.iam.gserviceaccount.com',
-        privateKey: 'line\nline',
+        privateKey: 'line\\nline',
         projectId: 'project-1',
       });
     });

@@ -12,13 +12,18 @@
  *       call that changes nothing, and leaves no doubt that would forbid the fallback.
  */
 import type { LookupResult, Operation, OperationContext } from '../contract.ts';
+import { createEmulatorOutbound } from '../emulator-outbound.ts';
 import { ConnectorError } from '../errors.ts';
 import type { Outbound } from '../outbound.ts';
 import { parseRange } from './a1-range.ts';
 import { type AppendMarker, appendMarker } from './append-marker.ts';
 import { type BigQueryTable, hasRows, insertRows } from './bigquery.ts';
 import { isCellLimit, withEffect } from './errors.ts';
-import { createGoogleSessions, type GoogleSession } from './google-session.ts';
+import {
+  createGoogleSessions,
+  type GoogleSession,
+  type OpenGoogleSession,
+} from './google-session.ts';
 import type { AppendInput, AppendOutput, GoogleCredential } from './schema.ts';
 import {
   appendMarked,
@@ -36,6 +41,8 @@ export interface GoogleSheetsDeps {
 }
 
 export interface GoogleSheetsOperations {
+  /** Closes the connections to emulators; `outbound` stays open. */
+  close(): Promise<void>;
   readonly append: Operation<AppendInput, AppendOutput, GoogleCredential>;
 }
 
@@ -45,7 +52,11 @@ const PROBE_SHARE = 1 / 3;
 export function createGoogleSheetsOperations({
   outbound,
 }: GoogleSheetsDeps): GoogleSheetsOperations {
-  const openSession = createGoogleSessions(outbound);
+  const emulators = createEmulatorOutbound();
+  const openLive = createGoogleSessions(outbound);
+  const openSandbox = createGoogleSessions(emulators);
+  const openSession: OpenGoogleSession = (context) =>
+    context.mode === 'sandbox' ? openSandbox(context) : openLive(context);
   const sheetIds = createSheetIds();
   return {
     append: {
@@ -53,6 +64,7 @@ export function createGoogleSheetsOperations({
       lookup: (input, context) => lookup(openSession(context), input),
       execute: (input, context) => append(openSession(context), sheetIds, input, context),
     },
+    close: emulators.close,
   };
 }
 

@@ -37,7 +37,7 @@ export interface GoogleSession {
 
 export type OpenGoogleSession = (context: OperationContext<GoogleCredential>) => GoogleSession;
 
-/** @returns opens sessions that share access tokens */
+/** @returns opens sessions that share access tokens and the way to the network */
 export function createGoogleSessions(outbound: Pick<Outbound, 'request'>): OpenGoogleSession {
   const tokens = createAccessTokens((url) =>
     createGoogleFetch({ outbound, url, timeoutMs: () => TOKEN_TIMEOUT_MS }),

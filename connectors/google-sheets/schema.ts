@@ -28,12 +28,9 @@ export const credentialSchema = z.discriminatedUnion('type', [
         .string()
         .min(3)
         .meta({ description: 'client_email of the key file; share the spreadsheet with it' }),
-      privateKey: z
-        .string()
-        .min(1)
-        // Environment variables and JSON pasted into forms carry the line breaks as \n.
-        .transform((key) => key.replaceAll('\\n', '\n'))
-        .meta({ description: 'private_key of the key file, PEM' }),
+      privateKey: z.string().min(1).meta({
+        description: 'private_key of the key file, PEM; line breaks may be written as \\n',
+      }),
       ...baseUrls,
     })
     .meta({

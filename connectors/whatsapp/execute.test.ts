@@ -1,25 +1,26 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { describeConnector, failureOf, testContext } from '../connector-suite.ts';
 import type { SandboxStore } from '../contract.ts';
 import { createMemorySandboxStore } from '../memory-sandbox-store.ts';
-import { createOutbound, type Outbound } from '../outbound.ts';
+import { createOutbound } from '../outbound.ts';
 import { refusal, startWhatsappEmulator, type WhatsappEmulator } from './emulator.ts';
-import { callbackData, createWhatsappOperations } from './execute.ts';
+import { callbackData, createWhatsappOperations, type WhatsappOperations } from './execute.ts';
 import { whatsappManifest } from './manifest.ts';
 import { type SendInput, sendInputSchema, type WhatsappCredential } from './schema.ts';
 
 const TO = '+971501234567';
 const TEXT = 'مرحباً ليلى 👋';
 
-const openOutbound = () => createOutbound({ allowHosts: ['127.0.0.1'] });
+const outbound = createOutbound({ allowHosts: [] });
+afterAll(() => outbound.close());
 
 describeConnector<SendInput, unknown, WhatsappCredential>({
   name: 'whatsapp',
   manifest: whatsappManifest,
   startEmulator: startWhatsappEmulator,
   operation: () => {
-    const outbound = openOutbound();
-    return { operation: createWhatsappOperations({ outbound }).send, close: outbound.close };
+    const { send, close } = createWhatsappOperations({ outbound });
+    return { operation: send, close };
   },
   input: { to: TO, text: TEXT },
   personalData: [TO, TO.slice(1), 'ليلى'],
@@ -28,21 +29,21 @@ describeConnector<SendInput, unknown, WhatsappCredential>({
 describe('whatsapp send', () => {
   let store: SandboxStore;
   let emulator: WhatsappEmulator;
-  let outbound: Outbound;
+  let operations: WhatsappOperations;
 
   beforeEach(async () => {
-    outbound = openOutbound();
+    operations = createWhatsappOperations({ outbound });
     store = createMemorySandboxStore();
     emulator = await startWhatsappEmulator({ store, host: '127.0.0.1', port: 0 });
   });
 
   afterEach(async () => {
-    await outbound.close();
+    await operations.close();
     await emulator.close();
   });
 
   const send = (input: SendInput, attempt = 1) =>
-    createWhatsappOperations({ outbound }).send.execute(
+    operations.send.execute(
       sendInputSchema.parse(input),
       testContext({ credential: emulator.credential, attempt }),
     );
@@ -215,7 +216,7 @@ describe('whatsapp send', () => {
   });
 
   test('the emulator refuses what Meta refuses', async () => {
-    const { send: operation } = createWhatsappOperations({ outbound });
+    const { send: operation } = operations;
     const wrongToken = { ...emulator.credential, accessToken: 'EAAwrong' };
     const wrongNumber = { ...emulator.credential, phoneNumberId: '42' };
     const input = { to: TO, text: 'a' };
@@ -225,6 +226,16 @@ describe('whatsapp send', () => {
     expect(
       await failureOf(operation.execute(input, testContext({ credential: wrongNumber }))),
     ).toMatchObject({ code: 'rejected', providerCode: '100' });
+    expect(await received()).toBeUndefined();
+  });
+
+  test('in live mode a credential cannot point into a private network', async () => {
+    const context = testContext({ credential: emulator.credential, mode: 'live' });
+    expect(await failureOf(operations.send.execute({ to: TO, text: 'a' }, context))).toMatchObject({
+      code: 'blocked_destination',
+      effect: 'none',
+      permanent: true,
+    });
     expect(await received()).toBeUndefined();
   });
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Operation, OperationContext } from '../contract.ts';
+import { createEmulatorOutbound } from '../emulator-outbound.ts';
 import { ConnectorError } from '../errors.ts';
 import type { Outbound } from '../outbound.ts';
 import { refusedSend } from './errors.ts';
@@ -21,11 +22,20 @@ export interface WhatsappDeps {
 }
 
 export interface WhatsappOperations {
+  /** Closes the connections to emulators; `outbound` stays open. */
+  close(): Promise<void>;
   readonly send: Operation<SendInput, SendOutput, WhatsappCredential>;
 }
 
 export function createWhatsappOperations({ outbound }: WhatsappDeps): WhatsappOperations {
-  return { send: { execute: (input, context) => sendMessage(outbound, input, context) } };
+  const emulators = createEmulatorOutbound();
+  return {
+    send: {
+      execute: (input, context) =>
+        sendMessage(context.mode === 'sandbox' ? emulators : outbound, input, context),
+    },
+    close: emulators.close,
+  };
 }
 
 /**
