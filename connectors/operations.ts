@@ -41,7 +41,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['code.run', code.run],
     ]),
     close: async () => {
-      await Promise.all([email.close(), http.close()]);
+      await Promise.all([email.close(), whatsapp.close(), sheets.close(), http.close()]);
     },
   };
 }
