@@ -102,7 +102,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
         const output = earlier ?? { value: await operation.execute(parsed, context) };
         stage = 'after';
         const value = parseOutput(manifest, output.value);
-        await finish(input, { status: 'succeeded', output: value, port: 'success' });
+        await finish(input, attempt, { status: 'succeeded', output: value, port: 'success' });
         return { output: value, attempt };
       } finally {
         limit.release();
@@ -193,7 +193,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     const executionError = toExecutionError(input.nodeId, error);
     const { attempt, inDoubt } = at;
     if (error instanceof ConnectorError && error.code === 'cancelled') {
-      await finish(input, { status: 'cancelled', error: executionError, inDoubt });
+      await finish(input, attempt, { status: 'cancelled', error: executionError, inDoubt });
       return new CancelledFailure(executionError.message);
     }
     const detail = (
@@ -207,28 +207,33 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     });
     if (inDoubt && at.idempotency === 'blind' && input.onUnknown !== 'resend') {
       if (input.onUnknown === 'assume-sent') {
-        await finish(input, { status: 'succeeded', output: { assumed: true }, port: 'success' });
+        await finish(input, attempt, {
+          status: 'succeeded',
+          output: { assumed: true },
+          port: 'success',
+        });
         return toApplicationFailure(detail('retry'));
       }
-      await finish(input, { status: 'unknown', error: executionError, inDoubt });
+      await finish(input, attempt, { status: 'unknown', error: executionError, inDoubt });
       return toApplicationFailure(detail('unknown'));
     }
     const permanent = error instanceof ConnectorError && error.permanent;
     if (!permanent && attempt < input.maximumAttempts) {
-      await finish(input, { status: 'retrying', error: executionError, inDoubt });
+      await finish(input, attempt, { status: 'retrying', error: executionError, inDoubt });
       return toApplicationFailure(detail('retry', retryDelay(input, error, attempt)));
     }
-    await finish(input, { status: 'failed', error: executionError, inDoubt });
+    await finish(input, attempt, { status: 'failed', error: executionError, inDoubt });
     return toApplicationFailure(detail('failed'));
   }
 
   async function finish(
     input: RunNodeInput,
+    attempt: number,
     outcome: Parameters<Ledger['finish']>[1],
   ): Promise<void> {
     for (const delay of [...FINISH_RETRY_MS, undefined]) {
       try {
-        return await ledger.finish(input, outcome);
+        return await ledger.finish(input, outcome, { attempt });
       } catch (error) {
         if (delay === undefined) throw ledgerUnavailable(input, error);
         await new Promise((resolve) => setTimeout(resolve, delay));

@@ -44,8 +44,15 @@ export interface OperationManifest {
   readonly duration: 'short' | 'long';
   /** Default time limit of one attempt in milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * Top-level input field with a duration that limits the work itself (custom code). Where a node
+   * sets it, its attempt may take that long and `timeoutMs` more.
+   */
+  readonly timeoutField?: string;
   /** Top-level input fields whose text is never rendered as expressions (program text). */
   readonly rawFields?: readonly string[];
+  /** True: the operation gets all expression roots as `input` besides its config (custom code). */
+  readonly receivesScope?: boolean;
   /** An input that works, shown by the builder. */
   readonly sample: JsonObject;
 }

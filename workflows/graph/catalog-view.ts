@@ -3,18 +3,19 @@
  * stands here so that nothing under workflows imports a connector.
  */
 export interface InputSchema {
-  safeParse(value: unknown):
+  safeParse(
+    value: unknown,
+  ):
     | { readonly success: true }
-    | {
-        readonly success: false;
-        readonly error: {
-          readonly issues: readonly {
-            readonly code?: string | undefined;
-            readonly path: readonly PropertyKey[];
-            readonly message: string;
-          }[];
-        };
-      };
+    | { readonly success: false; readonly error: { readonly issues: readonly InputIssue[] } };
+}
+
+export interface InputIssue {
+  readonly code?: string | undefined;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** Of a union: what each of its members found, with paths that start at the union's value. */
+  readonly errors?: readonly (readonly InputIssue[])[] | undefined;
 }
 
 export interface OperationView {
@@ -24,6 +25,8 @@ export interface OperationView {
   readonly duration: 'short' | 'long';
   /** Default time limit of one attempt. */
   readonly timeoutMs: number;
+  /** Config field with a duration that the attempt may take on top of `timeoutMs`. */
+  readonly timeoutField?: string;
   /** Top-level config fields whose text is never rendered (program text). */
   readonly rawFields?: readonly string[];
   /** True: the operation gets all expression roots besides its config. */

@@ -4,7 +4,7 @@
  */
 import type { CatalogView, OperationView } from './catalog-view.ts';
 import type { Definition, DefinitionNode } from './definition.ts';
-import { durationToMs } from './duration.ts';
+import { durationSchema, durationToMs } from './duration.ts';
 import type { JsonObject } from './json.ts';
 import type { ExecutionPlan, OperationPlanNode, PlanConnection, PlanNode } from './plan-types.ts';
 import { OPERATION_OUTPUTS, resolveType, validateDefinition } from './validate.ts';
@@ -133,7 +133,7 @@ function planOperation(
   operation: OperationView,
 ): Omit<OperationPlanNode, 'id' | 'name' | 'join' | 'onError'> {
   const { operation: _operation, ...config } = node.config;
-  const timeoutMs = node.timeout === undefined ? operation.timeoutMs : durationToMs(node.timeout);
+  const timeoutMs = attemptLimit(node, operation);
   const queued =
     node.dispatch === 'queued' || operation.duration === 'long' || timeoutMs > LONGEST_LOCAL_MS;
   const { retry } = node;
@@ -162,4 +162,14 @@ function planOperation(
           : durationToMs(retry.maximumInterval),
     },
   };
+}
+
+/** The node's own limit, else the operation's, with what the config asks for on top. */
+function attemptLimit(node: DefinitionNode, operation: OperationView): number {
+  if (node.timeout !== undefined) return durationToMs(node.timeout);
+  const asked =
+    operation.timeoutField === undefined ? undefined : node.config[operation.timeoutField];
+  // An expression isn't known yet: the run is cut at the operation's default.
+  const duration = durationSchema.safeParse(asked);
+  return operation.timeoutMs + (duration.success ? durationToMs(duration.data) : 0);
 }
