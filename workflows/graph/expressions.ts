@@ -7,7 +7,7 @@
  * history shows. Nothing outside the given scope can be reached: no files, no partials, own
  * properties only.
  */
-import { Liquid, type Template } from 'liquidjs';
+import { Context, Liquid, type Template, toValue } from 'liquidjs';
 import type { Json, JsonObject } from './json.ts';
 
 /** The names an expression may start from. */
@@ -38,8 +38,10 @@ export class ExpressionError extends Error {
   }
 }
 
-/** Characters that one string may render to, and iterations it may take: a runaway loop ends here. */
+/** Characters and list items that one string may work on: what grows without end stops here. */
 const MEMORY_LIMIT = 2_000_000;
+/** Template parts that one string may render, loops counted as often as they go round. */
+const STEP_LIMIT = 100_000;
 const PARSE_LIMIT = 200_000;
 
 const engine = createEngine();
@@ -60,6 +62,21 @@ function createEngine(): Liquid {
   });
   for (const tag of ['include', 'render', 'layout', 'block'] as const) delete liquid.tags[tag];
   return liquid;
+}
+
+/**
+ * One rendering's own view of the scope: `increment` writes to what it is given, and must not reach
+ * the scope itself. LiquidJS limits a rendering by time, which neither replays alike nor passes at
+ * all inside a workflow, so its check is replaced by a count of steps.
+ */
+function createContext(scope: ExpressionScope): Context {
+  const context = new Context({ ...scope }, engine.options, { sync: true }, { liquid: engine });
+  let steps = 0;
+  context.renderLimit.check = () => {
+    steps += 1;
+    if (steps > STEP_LIMIT) throw new Error(`its loops take more than ${STEP_LIMIT} steps`);
+  };
+  return context;
 }
 
 /** Matches a string that is one output tag and nothing else; its body is checked for a second one. */
@@ -85,11 +102,13 @@ export function renderValue(value: Json, scope: ExpressionScope, pointer = ''): 
     return value.map((item, index) => renderValue(item, scope, pointer + pointerStep(index)));
   }
   if (value !== null && typeof value === 'object') {
-    const rendered: Record<string, Json> = {};
-    for (const [key, item] of Object.entries(value)) {
-      rendered[key] = renderValue(item, scope, pointer + pointerStep(key));
-    }
-    return rendered;
+    // fromEntries defines fields; assigning one called __proto__ would set the object's prototype.
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [
+        key,
+        renderValue(item, scope, pointer + pointerStep(key)),
+      ]),
+    );
   }
   return value;
 }
@@ -98,8 +117,9 @@ function renderString(text: string, scope: ExpressionScope, pointer: string): Js
   if (!hasTemplate(text)) return text;
   try {
     const whole = wholeExpression(text);
-    if (whole === undefined) return engine.parseAndRenderSync(text, scope);
-    return toJson(engine.evalValueSync(whole, scope));
+    const context = createContext(scope);
+    if (whole === undefined) return engine.parseAndRenderSync(text, context);
+    return toJson(engine.evalValueSync(whole, context));
   } catch (error) {
     throw toExpressionError(error, text, pointer);
   }
@@ -118,7 +138,9 @@ function isBlankText(template: Template): boolean {
 }
 
 /** What an expression yields may share structure with the scope; the result must be plain JSON. */
-function toJson(value: unknown): Json {
+function toJson(result: unknown): Json {
+  // `nil`, `empty` and `blank` are objects of LiquidJS that stand for a value.
+  const value: unknown = toValue(result);
   if (value === undefined) return null;
   return JSON.parse(JSON.stringify(value)) as Json;
 }
@@ -151,7 +173,7 @@ function shorten(text: string): string {
 export interface Reference {
   readonly pointer: string;
   readonly path: readonly (string | number)[];
-  /** True where `| default:` follows or it stands in an `if`, so that a missing value is no error. */
+  /** True where its text has a `| default:` or an `if`, so that a missing value may be no error. */
   readonly optional: boolean;
 }
 
@@ -173,7 +195,7 @@ export function findReferences(
         for (const path of engine.globalVariableSegmentsSync(templates)) {
           references.push({
             pointer: at,
-            path: path.filter((step) => typeof step === 'string' || typeof step === 'number'),
+            path: knownSteps(path),
             optional: /\|\s*default\b|\{%-?\s*(?:if|unless|elsif|case)\b/.test(item),
           });
         }
@@ -193,4 +215,14 @@ export function findReferences(
   };
   visit(value, pointer);
   return { references, errors };
+}
+
+/** A path up to its first step that only the run can tell: `nodes[lead.x].output` begins at `nodes`. */
+function knownSteps(path: readonly unknown[]): (string | number)[] {
+  const steps: (string | number)[] = [];
+  for (const step of path) {
+    if (typeof step !== 'string' && typeof step !== 'number') break;
+    steps.push(step);
+  }
+  return steps;
 }
