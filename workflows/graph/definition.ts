@@ -5,7 +5,7 @@
  * at once, so a draft with such problems can still be saved.
  */
 import { z } from 'zod';
-import { durationSchema } from './duration.ts';
+import { durationSchema, durationToMs } from './duration.ts';
 
 /** Identifiers that people write and that stand in expressions (`nodes.mail.output`). */
 export const nodeIdSchema = z
@@ -23,6 +23,26 @@ export const workflowIdSchema = z
     'must start with a letter or digit and have only letters, digits, . _ - (128 at most)',
   )
   .meta({ description: 'Name of the definition, unique in its project', example: 'welcome-lead' });
+
+/** A time limit: as any duration, but longer than nothing. */
+const timeLimitSchema = durationSchema.refine(
+  (text) => !durationSchema.safeParse(text).success || durationToMs(text) > 0,
+  { error: 'must be longer than 0' },
+);
+
+const MAX_CONFIG_DEPTH = 64;
+
+/** Level by level, because a deep value would exhaust the stack of a recursive walk. */
+function isDeeperThan(limit: number, value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limit) return true;
+    level = level.flatMap((item) =>
+      item !== null && typeof item === 'object' ? Object.values(item) : [],
+    );
+  }
+  return false;
+}
 
 export const retrySchema = z
   .strictObject({
@@ -51,7 +71,12 @@ export const nodeSchema = z
       example: 'email',
     }),
     name: z.string().min(1).max(200).optional(),
-    config: z.record(z.string(), z.unknown()).default({}),
+    config: z
+      .record(z.string(), z.unknown())
+      .refine((config) => !isDeeperThan(MAX_CONFIG_DEPTH, config), {
+        error: `must not be nested more than ${MAX_CONFIG_DEPTH} levels deep`,
+      })
+      .default({}),
     credential: z
       .string()
       .min(1)
@@ -59,7 +84,7 @@ export const nodeSchema = z
       .optional()
       .meta({ description: 'Id or name of a stored credential' }),
     retry: retrySchema.optional(),
-    timeout: durationSchema.optional().meta({ description: 'Time limit of one attempt' }),
+    timeout: timeLimitSchema.optional().meta({ description: 'Time limit of one attempt' }),
     onError: onErrorSchema.optional(),
     onUnknown: onUnknownSchema.optional(),
     join: z.enum(['all', 'any']).optional().meta({
@@ -99,7 +124,7 @@ export const triggerSchema = z
 
 export const settingsSchema = z
   .strictObject({
-    timeout: durationSchema.optional().meta({ description: 'Time limit of a whole execution' }),
+    timeout: timeLimitSchema.optional().meta({ description: 'Time limit of a whole execution' }),
   })
   .meta({ id: 'Settings' });
 
