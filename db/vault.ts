@@ -2,7 +2,14 @@
  * Encryption of stored secrets: AES-256-GCM, whose associated data binds a secret to its place, so
  * that a row copied to another project or credential does not open there.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
@@ -27,6 +34,11 @@ export interface Vault {
   seal(secret: unknown, place: SecretPlace): SealedSecret;
   /** @throws VaultError if the key is not configured, or the secret was changed or moved */
   open(sealed: SealedSecret, place: SecretPlace): unknown;
+  /**
+   * Tells equal texts from different ones without keeping them: unlike a plain hash it can't be
+   * searched for a short secret by who has the database only.
+   */
+  fingerprint(text: string): Buffer;
 }
 
 export class VaultError extends Error {
@@ -50,7 +62,16 @@ export function createVault(keys: string): Vault {
   const [current] = ring;
   if (current === undefined) throw new VaultError('MASAR_ENCRYPTION_KEY is empty.');
 
+  // A key of its own, since one key should serve one purpose (NIST SP 800-57 §5.2).
+  const fingerprintKey = Buffer.from(
+    hkdfSync('sha256', current.key, '', 'masar fingerprint', KEY_BYTES),
+  );
+
   return {
+    fingerprint(text) {
+      return createHmac('sha256', fingerprintKey).update(text).digest();
+    },
+
     seal(secret, place) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, current.key, nonce, { authTagLength: TAG_BYTES });

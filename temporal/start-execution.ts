@@ -46,8 +46,8 @@ export function createExecutionStarter(options: {
           args: [input],
           workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-          staticSummary: fit(summaryOf(input), MAX_SUMMARY_BYTES),
-          staticDetails: fit(detailsOf(plan, description), MAX_DETAILS_BYTES),
+          staticSummary: truncate(summaryOf(input), MAX_SUMMARY_BYTES),
+          staticDetails: truncate(detailsOf(plan, description), MAX_DETAILS_BYTES),
           typedSearchAttributes: new TypedSearchAttributes(searchAttributesOf(input)),
         }),
       );
@@ -85,7 +85,7 @@ function detailsOf(plan: ExecutionPlan, description: string | undefined): string
 }
 
 /** Cuts a text to so many bytes of its JSON form, which is what Temporal counts. */
-function fit(text: string, maxBytes: number): string {
+function truncate(text: string, maxBytes: number): string {
   if (Buffer.byteLength(JSON.stringify(text)) <= maxBytes) return text;
   let low = 0;
   let high = text.length;

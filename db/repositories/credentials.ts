@@ -60,6 +60,12 @@ export function createCredentialRepository(database: Knex) {
       return rows[0] === undefined ? undefined : toSummary(rows[0]);
     },
 
+    async anyExists(projectId: string): Promise<boolean> {
+      return (
+        (await database('credentials').where({ project_id: projectId }).first('id')) !== undefined
+      );
+    },
+
     /** @param reference id or name */
     async find(projectId: string, reference: string): Promise<CredentialSummary | undefined> {
       const row: CredentialRow | undefined = await named(projectId, reference).first(...COLUMNS);

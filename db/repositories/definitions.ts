@@ -264,20 +264,27 @@ export function createDefinitionRepository(database: Knex) {
       }));
     },
 
-    /** The frozen plan of a version; it never changes, so it may be cached for good. */
-    async findPlan(
-      projectId: string,
-      workflowId: string,
-      version: number,
-    ): Promise<PublishedPlan | undefined> {
-      const row: { plan: ExecutionPlan; definition: Definition } | undefined = await database(
-        'workflow_versions',
+    /**
+     * The frozen plan of a version of a definition. It never changes, so it may be cached for good.
+     * @param definitionId the row's id, since a deleted definition's name can be used again
+     */
+    async findPlan(definitionId: string, version: number): Promise<PublishedPlan | undefined> {
+      const row: { plan: ExecutionPlan; description: string | null } | undefined = await database(
+        'workflow_versions AS frozen',
       )
-        .where({ project_id: projectId, workflow_id: workflowId, version })
-        .first('plan', 'definition');
+        .join('workflow_definitions AS definition', (join) =>
+          join
+            .on('definition.project_id', 'frozen.project_id')
+            .andOn('definition.workflow_id', 'frozen.workflow_id'),
+        )
+        .where({ 'definition.id': definitionId, 'frozen.version': version })
+        .first(
+          'frozen.plan',
+          database.raw("frozen.definition ->> 'description' AS description"),
+        );
       return row === undefined
         ? undefined
-        : { plan: row.plan, description: row.definition.description };
+        : { plan: row.plan, description: row.description ?? undefined };
     },
   };
 }

@@ -22,6 +22,8 @@ export interface RequestKey {
 export interface NewExecution extends Omit<RunAutomationInput, 'plan'> {
   readonly workflowId: string;
   readonly version: number;
+  /** The definition that must still be there and active; null for a single-node call. */
+  readonly definitionId: string | null;
   /** Only for a single-node call, whose plan belongs to no version. */
   readonly plan: ExecutionPlan | null;
   /** True: `lead` is written to the leads as well, merged into what is known of it. */
@@ -31,6 +33,8 @@ export interface NewExecution extends Omit<RunAutomationInput, 'plan'> {
 
 /** What is to be known before a start, read in one statement. */
 export interface StartFacts {
+  /** Undefined if there is no such definition. */
+  readonly definitionId: string | undefined;
   readonly isActive: boolean;
   readonly publishedVersion: number | null;
   /** Undefined if there is no lead of that id. */
@@ -45,7 +49,6 @@ export interface StoredExecution {
   readonly projectId: string;
   readonly workflowId: string;
   readonly version: number;
-  readonly plan: ExecutionPlan | null;
   readonly leadId: string | null;
   readonly mode: 'live' | 'sandbox';
   readonly trigger: ExecutionTrigger;
@@ -55,6 +58,11 @@ export interface StoredExecution {
   readonly queuedAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
+}
+
+export interface ExecutionWithPlan extends StoredExecution {
+  /** Undefined if the definition was deleted. */
+  readonly plan: ExecutionPlan | undefined;
 }
 
 export interface ExecutionFilter {
@@ -72,7 +80,6 @@ interface ExecutionRow {
   readonly project_id: string;
   readonly workflow_id: string;
   readonly version: number;
-  readonly plan: ExecutionPlan | null;
   readonly lead_id: string | null;
   readonly mode: 'live' | 'sandbox';
   readonly trigger: ExecutionTrigger;
@@ -101,7 +108,7 @@ const LIST_COLUMNS = [
 ] as const;
 
 const START_FACTS_SQL = `
-  SELECT definition.is_active, definition.published_version,
+  SELECT definition.id AS definition_id, definition.is_active, definition.published_version,
     (SELECT data FROM leads WHERE project_id = :projectId AND id = :leadId) AS lead,
     EXISTS (SELECT FROM credentials WHERE project_id = :projectId) AS has_credentials,
     (SELECT request_hash FROM idempotency_keys
@@ -117,10 +124,10 @@ function insertSql(execution: NewExecution): string {
   const gates: string[] = [];
   const parts: string[] = [];
   const from = (): string => (gates.length === 0 ? '' : `FROM ${gates.at(-1)}`);
-  if (execution.plan === null) {
+  if (execution.definitionId !== null) {
     // The lock keeps the definition from being deleted before this row shows that it is in use.
-    parts.push(`definition AS (SELECT id FROM workflow_definitions WHERE project_id = :projectId
-      AND workflow_id = :workflowId AND is_active FOR KEY SHARE)`);
+    parts.push(`definition AS (SELECT id FROM workflow_definitions
+      WHERE id = :definitionId AND is_active FOR KEY SHARE)`);
     gates.push('definition');
   }
   if (execution.requestKey !== undefined) {
@@ -149,6 +156,14 @@ function insertSql(execution: NewExecution): string {
 export type ExecutionRepository = ReturnType<typeof createExecutionRepository>;
 
 export function createExecutionRepository(database: Knex) {
+  const withPlan = () =>
+    database('executions AS execution').leftJoin('workflow_versions AS frozen', (join) =>
+      join
+        .on('frozen.project_id', 'execution.project_id')
+        .andOn('frozen.workflow_id', 'execution.workflow_id')
+        .andOn('frozen.version', 'execution.version'),
+    );
+
   return {
     /** @param leadId the lead to look up, null for none */
     async startFacts(
@@ -166,6 +181,7 @@ export function createExecutionRepository(database: Knex) {
       });
       const row = rows[0];
       return {
+        definitionId: row?.definition_id ?? undefined,
         isActive: row?.is_active ?? false,
         publishedVersion: row?.published_version ?? null,
         lead: row?.lead ?? undefined,
@@ -189,6 +205,7 @@ export function createExecutionRepository(database: Knex) {
           projectId: execution.projectId,
           workflowId: execution.workflowId,
           version: execution.version,
+          definitionId: execution.definitionId,
           plan: toJsonParameter(execution.plan),
           leadId: execution.leadId,
           lead: toJsonParameter(execution.lead),
@@ -203,11 +220,14 @@ export function createExecutionRepository(database: Knex) {
       return rows[0];
     },
 
-    async find(projectId: string, executionId: string): Promise<StoredExecution | undefined> {
-      const row: ExecutionRow | undefined = await database('executions')
-        .where({ project_id: projectId, id: executionId })
-        .first(...LIST_COLUMNS, 'plan');
-      return row === undefined ? undefined : toStored(row);
+    async find(projectId: string, executionId: string): Promise<ExecutionWithPlan | undefined> {
+      const row: (ExecutionRow & { plan: ExecutionPlan | null }) | undefined = await withPlan()
+        .where({ 'execution.project_id': projectId, 'execution.id': executionId })
+        .first(
+          ...LIST_COLUMNS.map((column) => `execution.${column}`),
+          database.raw('coalesce(execution.plan, frozen.plan) AS plan'),
+        );
+      return row === undefined ? undefined : { ...toStored(row), plan: row.plan ?? undefined };
     },
 
     /** Newest first. @param before sort key of the last item of the page before */
@@ -237,7 +257,7 @@ export function createExecutionRepository(database: Knex) {
         database.raw('CAST(queued_at AS text) AS cursor_at'),
       );
       return rows.map((row) => ({
-        ...toStored({ ...row, plan: null }),
+        ...toStored(row),
         key: [row.cursor_at, row.id] as const,
       }));
     },
@@ -284,6 +304,7 @@ export function createExecutionRepository(database: Knex) {
 }
 
 interface StartFactsRow {
+  readonly definition_id: string | null;
   readonly is_active: boolean | null;
   readonly published_version: number | null;
   readonly lead: JsonObject | null;
@@ -309,7 +330,6 @@ function toStored(row: ExecutionRow): StoredExecution {
     projectId: row.project_id,
     workflowId: row.workflow_id,
     version: row.version,
-    plan: row.plan,
     leadId: row.lead_id,
     mode: row.mode,
     trigger: row.trigger,

@@ -1,0 +1,259 @@
+/**
+ * An endpoint is a value: what it takes and answers as schemas, and what it does. Express routes
+ * (router.ts) and the OpenAPI document (openapi.ts) are both made from it, so they can't differ.
+ */
+import type { Request, Response } from 'express';
+import type { z } from 'zod';
+import { ApiError } from './problem.ts';
+import { toIssues } from './zod-issues.ts';
+
+/** Who asks: an API key, bound to one project. */
+export interface Caller {
+  readonly keyId: string;
+  readonly projectId: string;
+  readonly scopes: readonly string[];
+}
+
+/** What every handler may know of a request besides its parts. */
+export interface RequestContext {
+  readonly requestId: string;
+  readonly idempotencyKey: string | undefined;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface ResponseSpec {
+  readonly description: string;
+  /** Absent: the answer has no body. */
+  readonly schema?: z.ZodType;
+}
+type ResponseSpecs = Readonly<Record<number, ResponseSpec>>;
+
+/** An answer whose body fits the schema of its status. */
+export type AnswerOf<Responses extends ResponseSpecs> = {
+  [Status in keyof Responses & number]: Responses[Status] extends {
+    readonly schema: infer Schema extends z.ZodType;
+  }
+    ? { readonly status: Status; readonly body: z.input<Schema> }
+    : { readonly status: Status };
+}[keyof Responses & number];
+
+export interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+interface EndpointBase {
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** Below the base path, parameters in braces: `/workflows/{workflowId}`. */
+  readonly path: string;
+  /** Name of the endpoint in generated clients. */
+  readonly operationId: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Kinds of refusal that this endpoint has besides those that follow from its parts. */
+  readonly problems?: readonly (404 | 409 | 422 | 503)[];
+}
+
+/** What the parts of a request must be. Absent: there is no such part. */
+interface Parts<
+  Params extends z.ZodType | undefined,
+  Query extends z.ZodType | undefined,
+  Body extends z.ZodType | undefined,
+> {
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+}
+
+type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+interface HandlerInput<Params, Query, Body> extends RequestContext {
+  readonly params: Parsed<Params>;
+  readonly query: Parsed<Query>;
+  readonly body: Parsed<Body>;
+}
+
+/** The parts of a request as they came. */
+export interface RawParts {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+/** An endpoint with its types folded away, as the router and the OpenAPI document use it. */
+export interface Endpoint extends EndpointBase {
+  /** `open`: needs no key. */
+  readonly auth: 'key' | 'open';
+  /**
+   * How an Idempotency-Key is honoured: `stored`, the first answer is kept and given again;
+   * `own`, the handler sees to it.
+   */
+  readonly idempotency: 'none' | 'stored' | 'own';
+  readonly parts: {
+    readonly params?: z.ZodType | undefined;
+    readonly query?: z.ZodType | undefined;
+    readonly body?: z.ZodType | undefined;
+  };
+  readonly responses: ResponseSpecs;
+  readonly action:
+    | {
+        readonly kind: 'json';
+        run(raw: RawParts, context: RequestContext, caller: Caller | undefined): Promise<Answer>;
+      }
+    | {
+        readonly kind: 'raw';
+        /** Media type of the answer. */
+        readonly mediaType: string;
+        run(
+          raw: RawParts,
+          context: RequestContext,
+          caller: Caller | undefined,
+          http: { readonly request: Request; readonly response: Response },
+        ): Promise<void>;
+      };
+}
+
+/**
+ * An endpoint that answers JSON to the holder of a key. What it is and what it does are two calls,
+ * so that the compiler knows the answers' schemas when it reads the handler.
+ */
+export function endpoint<
+  const Responses extends ResponseSpecs,
+  Params extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(
+  spec: EndpointBase &
+    Parts<Params, Query, Body> & {
+      readonly idempotency?: 'stored' | 'own';
+      readonly responses: Responses;
+    },
+) {
+  const { params, query, body, idempotency, ...rest } = spec;
+  return {
+    handledBy(
+      handle: (
+        input: HandlerInput<Params, Query, Body> & { readonly caller: Caller },
+      ) => Promise<AnswerOf<Responses>>,
+    ): Endpoint {
+      return {
+        ...rest,
+        auth: 'key',
+        idempotency: idempotency ?? 'none',
+        parts: { params, query, body },
+        action: {
+          kind: 'json',
+          async run(raw, context, caller) {
+            return handle({
+              ...context,
+              caller: requireCaller(caller),
+              params: parse<Params>(params, raw.params, 'params'),
+              query: parse<Query>(query, raw.query, 'query'),
+              body: parse<Body>(body, raw.body, 'body'),
+            });
+          },
+        },
+      };
+    },
+  };
+}
+
+/** An endpoint that answers JSON to anyone, such as a liveness probe. */
+export function openEndpoint<const Responses extends ResponseSpecs>(
+  spec: EndpointBase & { readonly responses: Responses },
+) {
+  return {
+    handledBy(handle: (context: RequestContext) => Promise<AnswerOf<Responses>>): Endpoint {
+      return {
+        ...spec,
+        auth: 'open',
+        idempotency: 'none',
+        parts: {},
+        action: { kind: 'json', run: async (_raw, context) => handle(context) },
+      };
+    },
+  };
+}
+
+/** An endpoint for the holder of a key that writes its answer itself (a stream, plain text). */
+export function rawEndpoint<
+  Params extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+>(
+  spec: EndpointBase &
+    Parts<Params, Query, undefined> & {
+      readonly mediaType: string;
+      readonly responses: ResponseSpecs;
+    },
+) {
+  const { params, query, mediaType, ...rest } = spec;
+  return {
+    handledBy(
+      handle: (
+        input: HandlerInput<Params, Query, undefined> & { readonly caller: Caller },
+        http: { readonly request: Request; readonly response: Response },
+      ) => Promise<void>,
+    ): Endpoint {
+      return {
+        ...rest,
+        auth: 'key',
+        idempotency: 'none',
+        parts: { params, query },
+        action: {
+          kind: 'raw',
+          mediaType,
+          async run(raw, context, caller, http) {
+            await handle(
+              {
+                ...context,
+                caller: requireCaller(caller),
+                params: parse<Params>(params, raw.params, 'params'),
+                query: parse<Query>(query, raw.query, 'query'),
+                body: undefined,
+              },
+              http,
+            );
+          },
+        },
+      };
+    },
+  };
+}
+
+function requireCaller(caller: Caller | undefined): Caller {
+  if (caller === undefined) throw new Error('An endpoint with a key was reached without one.');
+  return caller;
+}
+
+function parse<Schema extends z.ZodType | undefined>(
+  schema: Schema | undefined,
+  value: unknown,
+  part: 'params' | 'query' | 'body',
+): Parsed<Schema>;
+function parse(
+  schema: z.ZodType | undefined,
+  value: unknown,
+  part: 'params' | 'query' | 'body',
+): unknown {
+  if (schema === undefined) return undefined;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = toIssues(result.error.issues);
+  if (part === 'body') {
+    throw new ApiError(
+      'invalid_request',
+      `The body has ${issues.length === 1 ? 'a problem' : `${issues.length} problems`}: ${issues[0]?.message ?? ''}`,
+      { issues },
+    );
+  }
+  const named = issues.map((issue) => ({
+    ...issue,
+    pointer: issue.pointer.slice(1),
+    message: issue.message.replace(issue.pointer, `Parameter ${issue.pointer.slice(1)}`),
+  }));
+  throw new ApiError('malformed_request', named[0]?.message ?? 'A parameter is malformed.', {
+    issues: named,
+  });
+}

@@ -1,0 +1,103 @@
+/** Reads executions with their nodes, and waits for their end. */
+import type { ExecutionListener } from '../db/execution-listener.ts';
+import type { ExecutionLogRepository, LogEntry } from '../db/repositories/execution-logs.ts';
+import type { ExecutionRepository, ExecutionWithPlan } from '../db/repositories/executions.ts';
+import { hasEnded } from './execution-view.ts';
+import { unknownExecution } from './refusals.ts';
+
+export interface ExecutionReading {
+  readonly execution: ExecutionWithPlan;
+  readonly logs: readonly LogEntry[];
+}
+
+export type ExecutionReader = ReturnType<typeof createExecutionReader>;
+
+export function createExecutionReader(deps: {
+  readonly executions: ExecutionRepository;
+  readonly logs: ExecutionLogRepository;
+  readonly listener: ExecutionListener;
+}) {
+  const { executions, logs, listener } = deps;
+
+  /** @throws ApiError `execution_not_found` */
+  async function find(projectId: string, executionId: string): Promise<ExecutionWithPlan> {
+    const execution = await executions.find(projectId, executionId);
+    if (execution === undefined) throw unknownExecution();
+    return execution;
+  }
+
+  return {
+    find,
+
+    /**
+     * The execution first, its rows after it: an ended execution is thus never shown with rows
+     * from before its end.
+     * @throws ApiError `execution_not_found`
+     */
+    async read(projectId: string, executionId: string): Promise<ExecutionReading> {
+      const execution = await find(projectId, executionId);
+      return { execution, logs: await logs.ofExecution(projectId, executionId) };
+    },
+
+    /**
+     * Waits until the execution ends, the time is over or nobody waits any more.
+     * @param timeoutMs how long to wait
+     * @returns whether it has ended
+     */
+    async waitForEnd(
+      projectId: string,
+      executionId: string,
+      timeoutMs: number,
+      signal: AbortSignal,
+    ): Promise<boolean> {
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const changes = watch(listener, executionId, deadline);
+      try {
+        do {
+          if (hasEnded(await find(projectId, executionId))) return true;
+        } while (await changes.next());
+        return false;
+      } finally {
+        changes.stop();
+      }
+    },
+
+    /** Watches an execution: see `ChangeWatch`. */
+    watch: (executionId: string, signal: AbortSignal): ChangeWatch =>
+      watch(listener, executionId, signal),
+  };
+}
+
+export interface ChangeWatch {
+  /** Resolves to true once something changed since the last call, to false once it is over. */
+  next(): Promise<boolean>;
+  stop(): void;
+}
+
+function watch(listener: ExecutionListener, executionId: string, signal: AbortSignal): ChangeWatch {
+  let changed = false;
+  let wake: (() => void) | undefined;
+  const tell = (): void => wake?.();
+  const unsubscribe = listener.subscribe(executionId, () => {
+    changed = true;
+    tell();
+  });
+  signal.addEventListener('abort', tell);
+  return {
+    async next() {
+      if (!changed && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        wake = undefined;
+      }
+      changed = false;
+      return !signal.aborted;
+    },
+    stop() {
+      unsubscribe();
+      signal.removeEventListener('abort', tell);
+      tell();
+    },
+  };
+}

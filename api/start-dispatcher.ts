@@ -1,0 +1,62 @@
+/**
+ * Hands accepted executions to Temporal behind the answer: once the row is written the execution
+ * is promised, so nobody need wait for Temporal. What can't be handed over now (Temporal is away,
+ * too much is waiting, this process dies) is started by the reconciler, which looks for it.
+ */
+import type { ExecutionStarter, StartableExecution } from '../temporal/start-execution.ts';
+import { describeError, type Logger } from './logger.ts';
+
+/** Starts under way at once: more would only queue up in the server. */
+const MAX_IN_FLIGHT = 32;
+const MAX_WAITING = 2_000;
+
+export interface StartDispatcher {
+  submit(execution: StartableExecution): void;
+  /** Waits until everything submitted was tried. */
+  drain(): Promise<void>;
+}
+
+export function createStartDispatcher(start: ExecutionStarter, logger: Logger): StartDispatcher {
+  const waiting: StartableExecution[] = [];
+  const inFlight = new Set<Promise<void>>();
+
+  async function run(execution: StartableExecution): Promise<void> {
+    try {
+      await start(execution);
+    } catch (error) {
+      logger.warn('execution not started yet; the reconciler will start it', {
+        executionId: execution.executionId,
+        ...describeError(error),
+      });
+    }
+  }
+
+  function pump(): void {
+    while (inFlight.size < MAX_IN_FLIGHT) {
+      const execution = waiting.shift();
+      if (execution === undefined) return;
+      const running = run(execution).finally(() => {
+        inFlight.delete(running);
+        pump();
+      });
+      inFlight.add(running);
+    }
+  }
+
+  return {
+    submit(execution) {
+      if (waiting.length >= MAX_WAITING) {
+        logger.warn('too many starts are waiting; the reconciler will start this one', {
+          executionId: execution.executionId,
+        });
+        return;
+      }
+      waiting.push(execution);
+      pump();
+    },
+
+    async drain() {
+      while (inFlight.size > 0) await Promise.all(inFlight);
+    },
+  };
+}

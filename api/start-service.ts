@@ -1,0 +1,406 @@
+/** Accepts executions: of a published definition, of a single node, and those that events start. */
+import type { ConnectorManifest } from '../connectors/contract.ts';
+import type { CredentialRepository } from '../db/repositories/credentials.ts';
+import type { EventRepository, StartedExecution } from '../db/repositories/events.ts';
+import { LeadNotFoundError } from '../db/repositories/events.ts';
+import type {
+  ExecutionRepository,
+  NewExecution,
+  RequestKey,
+  StartFacts,
+} from '../db/repositories/executions.ts';
+import type { StartableExecution } from '../temporal/start-execution.ts';
+import type { ExecutionStatus } from '../workflows/contract.ts';
+import type { Definition } from '../workflows/graph/definition.ts';
+import type { Json, JsonObject } from '../workflows/graph/json.ts';
+import { planSingleNode } from '../workflows/graph/plan.ts';
+import type { ExecutionPlan } from '../workflows/graph/plan-types.ts';
+import { validateDefinition } from '../workflows/graph/validate.ts';
+import type { Fingerprint } from './idempotency.ts';
+import { canonicalJson, keyedExecutionId, newExecutionId, newLeadId } from './identifiers.ts';
+import type { PlanCache } from './plan-cache.ts';
+import { ApiError, type ProblemIssue } from './problem.ts';
+import { inProgress, reusedKey, unknownLead, unknownWorkflow } from './refusals.ts';
+import type { ApiSettings } from './settings.ts';
+import type { StartDispatcher } from './start-dispatcher.ts';
+
+export interface StartRequest {
+  readonly leadId?: string | undefined;
+  readonly lead?: JsonObject | undefined;
+  readonly input: JsonObject;
+  readonly mode?: 'live' | 'sandbox' | undefined;
+}
+
+export interface SingleNodeRequest {
+  readonly connector: string;
+  readonly leadId: string;
+  readonly workflowId: string;
+  readonly nodeId: string;
+  readonly config: JsonObject;
+  readonly credential?: string | undefined;
+  readonly mode?: 'live' | 'sandbox' | undefined;
+}
+
+export interface EventRequest {
+  readonly eventId: string;
+  readonly type: string;
+  readonly leadId?: string | undefined;
+  readonly lead?: JsonObject | undefined;
+  readonly data: Json;
+}
+
+export interface Accepted {
+  readonly executionId: string;
+  readonly workflowId: string;
+  readonly version: number;
+  /** Where it is, if it was accepted before. */
+  readonly status?: ExecutionStatus;
+}
+
+export interface StartServiceDeps {
+  readonly settings: Pick<ApiSettings, 'defaultMode' | 'environmentCredentials'>;
+  readonly catalog: readonly ConnectorManifest[];
+  readonly executions: ExecutionRepository;
+  readonly events: EventRepository;
+  readonly credentials: CredentialRepository;
+  readonly plans: PlanCache;
+  readonly dispatcher: StartDispatcher;
+  readonly fingerprint: Fingerprint;
+}
+
+/** Who the execution is for. */
+interface LeadChoice {
+  readonly leadId: string | null;
+  /** What the request tells of the lead; undefined: the lead must be known. */
+  readonly told: JsonObject | undefined;
+}
+
+export type StartService = ReturnType<typeof createStartService>;
+
+export function createStartService(deps: StartServiceDeps) {
+  const { settings, catalog, executions, credentials, plans, dispatcher } = deps;
+
+  function modeOf(
+    asked: 'live' | 'sandbox' | undefined,
+    hasCredentials: boolean,
+  ): 'live' | 'sandbox' {
+    if (asked !== undefined) return asked;
+    if (settings.defaultMode !== undefined) return settings.defaultMode;
+    return hasCredentials || settings.environmentCredentials.size > 0 ? 'live' : 'sandbox';
+  }
+
+  /** In live mode every node must have what it logs in with, or the run would fail half way. */
+  async function requireCredentials(projectId: string, plan: ExecutionPlan): Promise<void> {
+    const needy = plan.nodes.flatMap((node, index) => {
+      const manifest = catalog.find((entry) => entry.type === node.type);
+      return node.kind === 'control' || manifest === undefined || manifest.credential === null
+        ? []
+        : [{ node, manifest, index }];
+    });
+    const named = needy.flatMap(({ node }) =>
+      node.credential === undefined ? [] : [node.credential],
+    );
+    const stored = named.length === 0 ? [] : await credentials.findAll(projectId, named);
+    const issues = needy.flatMap(({ node, manifest, index }): ProblemIssue[] => {
+      const pointer = `/nodes/${index}/credential`;
+      const about = { severity: 'error', nodeId: node.id, pointer } as const;
+      if (node.credential === undefined) {
+        return manifest.credentialOptional === true ||
+          settings.environmentCredentials.has(manifest.type)
+          ? []
+          : [
+              {
+                ...about,
+                code: 'credential_missing',
+                message: `"${node.name}" has no credential. Store one for ${manifest.title} and name it in the node, set it in the environment, or start in sandbox mode.`,
+              },
+            ];
+      }
+      const known = stored.find(
+        ({ credentialId, name }) => credentialId === node.credential || name === node.credential,
+      );
+      if (known === undefined) {
+        return [
+          {
+            ...about,
+            code: 'unknown_credential',
+            message: `"${node.name}" names a credential that is not stored. Store it, or name another.`,
+          },
+        ];
+      }
+      return known.type === manifest.credential?.type
+        ? []
+        : [
+            {
+              ...about,
+              code: 'wrong_credential_type',
+              message: `"${node.name}" names a credential of type "${known.type}"; ${manifest.title} needs one of type "${manifest.credential?.type}".`,
+            },
+          ];
+    });
+    if (issues.length > 0) {
+      throw new ApiError(
+        'credentials_missing',
+        `${issues.length === 1 ? 'A node lacks' : `${issues.length} nodes lack`} a credential, so the execution could not run in live mode.`,
+        { issues },
+      );
+    }
+  }
+
+  /** Writes the execution and hands it over. @returns false if the key or the id was taken */
+  async function accept(
+    execution: NewExecution,
+    plan: ExecutionPlan,
+    description: string | undefined,
+  ): Promise<boolean> {
+    const written = await executions.insert(execution);
+    if (written === undefined) return false;
+    dispatcher.submit({
+      executionId: execution.executionId,
+      projectId: execution.projectId,
+      mode: execution.mode,
+      plan,
+      leadId: execution.leadId,
+      lead: written.lead,
+      input: execution.input,
+      trigger: execution.trigger,
+      ...(description === undefined ? {} : { description }),
+    } satisfies StartableExecution);
+    return true;
+  }
+
+  return {
+    /**
+     * @param key the Idempotency-Key, if there is one
+     * @throws ApiError
+     */
+    async startPublished(
+      projectId: string,
+      workflowId: string,
+      request: StartRequest,
+      key: string | undefined,
+    ): Promise<Accepted> {
+      const requestKey = keyFor('start', workflowId, key, request);
+      const lead = chooseLead(request);
+      for (let attempt = 1; ; attempt += 1) {
+        const facts = await executions.startFacts(projectId, workflowId, lead.leadId, requestKey);
+        requireSameRequest(facts, requestKey);
+        const executionId = idFor(projectId, workflowId, key);
+        if (requestKey !== undefined && facts.knownRequestHash !== undefined) {
+          const known = await executions.find(projectId, executionId);
+          if (known !== undefined) return known;
+        }
+        const { definitionId, version, plan, description } = await publishedPlan(workflowId, facts);
+        if (lead.told === undefined && lead.leadId !== null && facts.lead === undefined) {
+          throw unknownLead();
+        }
+        const mode = modeOf(request.mode, facts.hasCredentials);
+        if (mode === 'live') await requireCredentials(projectId, plan);
+        const accepted = await accept(
+          {
+            executionId,
+            projectId,
+            workflowId,
+            version,
+            definitionId,
+            plan: null,
+            leadId: lead.leadId,
+            lead: snapshot(lead, facts),
+            saveLead: lead.told !== undefined,
+            input: request.input,
+            trigger: { type: 'api' },
+            mode,
+            requestKey,
+          },
+          plan,
+          description,
+        );
+        if (accepted) return { executionId, workflowId, version };
+        // Someone else took the key, or unpublished the definition, between the two statements.
+        if (attempt >= 3) throw inProgress();
+      }
+    },
+
+    /** @throws ApiError `invalid_definition` if the node could not run */
+    async startNode(
+      projectId: string,
+      request: SingleNodeRequest,
+      key: string | undefined,
+    ): Promise<Accepted> {
+      requireRunnable(request);
+      const { workflowId, leadId } = request;
+      const plan = planSingleNode(
+        {
+          workflowId,
+          nodeId: request.nodeId,
+          connector: request.connector,
+          config: request.config,
+          ...(request.credential === undefined ? {} : { credential: request.credential }),
+        },
+        catalog,
+      );
+      const requestKey = keyFor(`node ${request.connector}`, workflowId, key, request);
+      const executionId = idFor(
+        projectId,
+        workflowId,
+        key === undefined ? undefined : `${request.connector} ${key}`,
+      );
+      const facts = await executions.startFacts(projectId, workflowId, leadId, requestKey);
+      requireSameRequest(facts, requestKey);
+      const accepted: Accepted = { executionId, workflowId, version: 0 };
+      if (facts.knownRequestHash !== undefined) return accepted;
+      const mode = modeOf(request.mode, facts.hasCredentials);
+      if (mode === 'live') await requireCredentials(projectId, plan);
+      const written = await accept(
+        {
+          ...accepted,
+          projectId,
+          definitionId: null,
+          plan,
+          leadId,
+          // Leads of single nodes may live in another system, which has rendered the config.
+          lead: { ...facts.lead, id: leadId },
+          saveLead: false,
+          input: {},
+          trigger: { type: 'node' },
+          mode,
+          requestKey,
+        },
+        plan,
+        undefined,
+      );
+      if (written || requestKey === undefined) return accepted;
+      requireSameRequest(
+        await executions.startFacts(projectId, workflowId, null, requestKey),
+        requestKey,
+      );
+      return accepted;
+    },
+
+    /**
+     * Records an event and starts every published definition that waits for its type.
+     * @returns the executions that it started, now or when it was first told
+     * @throws ApiError `lead_not_found`
+     */
+    async startByEvent(
+      projectId: string,
+      event: EventRequest,
+    ): Promise<readonly StartedExecution[]> {
+      const lead = chooseLead(event);
+      const mode =
+        settings.defaultMode ?? modeOf(undefined, await credentials.anyExists(projectId));
+      try {
+        const recorded = await deps.events.record(
+          {
+            projectId,
+            eventId: event.eventId,
+            type: event.type,
+            leadId: lead.leadId,
+            leadData: lead.told === undefined ? null : withoutId(lead.told),
+            data: event.data,
+            mode,
+          },
+          newExecutionId,
+        );
+        for (const execution of recorded.toStart) dispatcher.submit(execution);
+        return recorded.executions;
+      } catch (error) {
+        if (error instanceof LeadNotFoundError) throw unknownLead();
+        throw error;
+      }
+    },
+  };
+
+  function keyFor(
+    kind: string,
+    workflowId: string,
+    key: string | undefined,
+    request: unknown,
+  ): RequestKey | undefined {
+    if (key === undefined) return undefined;
+    return {
+      key,
+      route: `${kind} ${workflowId}`,
+      requestHash: deps.fingerprint(canonicalJson(request)),
+    };
+  }
+
+  async function publishedPlan(workflowId: string, facts: StartFacts) {
+    const { definitionId, isActive, publishedVersion: version } = facts;
+    if (definitionId === undefined) throw unknownWorkflow(workflowId);
+    if (!isActive || version === null) {
+      throw new ApiError(
+        'workflow_not_published',
+        `Workflow "${workflowId}" is not published, so nothing can start it. Publish it first.`,
+      );
+    }
+    const published = await plans.find(definitionId, version);
+    if (published === undefined) throw unknownWorkflow(workflowId);
+    return { definitionId, version, ...published };
+  }
+
+  function requireRunnable(request: SingleNodeRequest): void {
+    const definition: Definition = {
+      workflowId: request.workflowId,
+      name: request.workflowId,
+      nodes: [
+        {
+          id: request.nodeId,
+          type: request.connector,
+          config: request.config,
+          ...(request.credential === undefined ? {} : { credential: request.credential }),
+        },
+      ],
+      connections: [],
+      triggers: [],
+      settings: {},
+    };
+    const issues = validateDefinition(definition, catalog)
+      .filter((issue) => issue.severity === 'error')
+      // The caller knows the config, not the definition that is made of it.
+      .map((issue) => ({ ...issue, pointer: issue.pointer.replace(/^\/nodes\/0/, '') }));
+    if (issues.length > 0) {
+      throw new ApiError('invalid_definition', issues[0]?.message ?? 'The node can’t run.', {
+        issues,
+      });
+    }
+  }
+}
+
+function idFor(projectId: string, workflowId: string, key: string | undefined): string {
+  return key === undefined
+    ? newExecutionId(workflowId)
+    : keyedExecutionId(projectId, workflowId, key);
+}
+
+function requireSameRequest(facts: StartFacts, requestKey: RequestKey | undefined): void {
+  if (requestKey === undefined || facts.knownRequestHash === undefined) return;
+  if (!facts.knownRequestHash.equals(requestKey.requestHash)) throw reusedKey();
+}
+
+/** @throws ApiError if the request names two different leads */
+function chooseLead(request: {
+  readonly leadId?: string | undefined;
+  readonly lead?: JsonObject | undefined;
+}): LeadChoice {
+  if (request.lead === undefined) return { leadId: request.leadId ?? null, told: undefined };
+  const told = request.lead;
+  const own = typeof told['id'] === 'string' ? told['id'] : undefined;
+  if (own !== undefined && request.leadId !== undefined && own !== request.leadId) {
+    const message = '/lead/id and /leadId name two different leads. Leave one out.';
+    throw new ApiError('invalid_request', message, {
+      issues: [{ code: 'two_leads', severity: 'error', pointer: '/lead/id', message }],
+    });
+  }
+  return { leadId: own ?? request.leadId ?? newLeadId(), told };
+}
+
+function snapshot(lead: LeadChoice, facts: StartFacts): JsonObject | null {
+  if (lead.leadId === null) return null;
+  return { ...(lead.told ?? facts.lead), id: lead.leadId };
+}
+
+function withoutId(lead: JsonObject): JsonObject {
+  const { id: _id, ...data } = lead;
+  return data;
+}

@@ -1,0 +1,92 @@
+/** zod's findings in plain sentences with JSON pointers. */
+import type { z } from 'zod';
+import type { ProblemIssue } from './problem.ts';
+
+type ZodIssue = z.core.$ZodIssue;
+
+/** @returns the JSON pointer (RFC 6901) of a path */
+export function toPointer(path: readonly PropertyKey[]): string {
+  return path
+    .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('');
+}
+
+/**
+ * @param issues what zod found
+ * @param base pointer of the value that was checked, `''` for the body itself
+ */
+export function toIssues(issues: readonly ZodIssue[], base = ''): ProblemIssue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) =>
+        toIssue('unknown_field', `${base}${toPointer([...issue.path, key])}`, 'is not known here.'),
+      );
+    }
+    return [toIssue(issue.code, `${base}${toPointer(issue.path)}`, sentence(issue))];
+  });
+}
+
+function toIssue(code: string, pointer: string, predicate: string): ProblemIssue {
+  return {
+    code,
+    severity: 'error',
+    pointer,
+    message: `${pointer === '' ? 'The body' : pointer} ${predicate}`,
+  };
+}
+
+/** What is wrong, as the rest of a sentence that begins with the field. */
+function sentence(issue: ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.message.includes('received undefined')
+        ? `is missing; ${article(issue.expected)} is needed.`
+        : `must be ${article(issue.expected)}.`;
+    case 'too_small':
+      return `is too small: ${bound(issue.origin, issue.minimum, 'at least')}.`;
+    case 'too_big':
+      return `is too large: ${bound(issue.origin, issue.maximum, 'at most')}.`;
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}.`;
+    case 'invalid_union':
+      return issue.errors.length === 0
+        ? 'has a value that is not known here.'
+        : 'matches none of the allowed forms.';
+    case 'invalid_format':
+    case 'custom':
+    case 'not_multiple_of':
+    case 'invalid_key':
+    case 'invalid_element':
+    case 'unrecognized_keys':
+      return `${decapitalized(issue.message)}${issue.message.endsWith('.') ? '' : '.'}`;
+  }
+}
+
+function article(type: string): string {
+  const names: Readonly<Record<string, string>> = {
+    object: 'an object',
+    record: 'an object',
+    array: 'a list',
+    string: 'a text',
+    number: 'a number',
+    int: 'a whole number',
+    boolean: 'true or false',
+    null: 'null',
+  };
+  return names[type] ?? `a ${type}`;
+}
+
+function bound(origin: string, limit: number | bigint, how: string): string {
+  switch (origin) {
+    case 'string':
+      return `${how} ${limit} characters`;
+    case 'array':
+      return `${how} ${limit} items`;
+    default:
+      return `${how} ${limit}`;
+  }
+}
+
+function decapitalized(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
