@@ -182,6 +182,9 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   function release(slot: Slot): void {
     if (slot.state !== 'busy') return;
     slot.state = 'idle';
+    // To the end of the line: meanwhile it prepares its next isolate.
+    slots.delete(slot);
+    slots.add(slot);
     if (slot.successor !== undefined && slot.successor.state !== 'starting') {
       discard(slot);
     } else if (slot.runs >= maxRuns && slot.successor === undefined && closing === undefined) {

@@ -153,6 +153,30 @@ describe('sandbox mode', () => {
     expect(error.code).toBe('blocked_destination');
   });
 
+  test('an emulator may come later and move', async () => {
+    const outbound = createOutbound({ allowHosts: [] });
+    let emulatorUrl: string | undefined;
+    const operations = createHttpOperations({ outbound, emulatorUrl: async () => emulatorUrl });
+    cleanups.push(
+      () => outbound.close(),
+      () => operations.close(),
+    );
+    const call = () =>
+      operations.request.execute(
+        requestInputSchema.parse({ url: 'https://api.example.com/' }),
+        testContext({ credential: undefined }),
+      );
+    expect((await failureOf(call())).code).toBe('unavailable');
+    for (let move = 0; move < 2; move += 1) {
+      const store = createMemorySandboxStore();
+      const emulator = await startHttpEmulator({ store, host: '127.0.0.1', port: 0 });
+      cleanups.push(() => emulator.close());
+      emulatorUrl = emulator.url;
+      expect((await call()).status).toBe(200);
+      expect(await store.list({})).toHaveLength(1);
+    }
+  });
+
   test('without an emulator nothing leaves', async () => {
     const outbound = createOutbound({ allowHosts: [] });
     cleanups.push(() => outbound.close());
