@@ -3,7 +3,7 @@
  * each with the node, a JSON pointer into the definition and a sentence for whoever drew the graph.
  * Its shape was checked before (definition.ts).
  */
-import type { CatalogView, OperationView } from './catalog-view.ts';
+import type { CatalogView, InputIssue, OperationView } from './catalog-view.ts';
 import { CONTROL_MANIFESTS, type ControlManifest } from './control-nodes.ts';
 import type { Definition, DefinitionNode, Issue } from './definition.ts';
 import { EXPRESSION_ROOTS, findReferences, pointerStep, type Reference } from './expressions.ts';
@@ -40,7 +40,14 @@ export function resolveType(
 /** Outputs of every operation node; connections leave from the first where they name none. */
 export const OPERATION_OUTPUTS = ['success', 'error'] as const;
 
-/** @returns every problem of the definition, in the order of its nodes and connections */
+function outputsOf(resolved: ResolvedType): readonly string[] {
+  return resolved.kind === 'control' ? resolved.manifest.outputs : OPERATION_OUTPUTS;
+}
+
+/**
+ * @returns every problem of the definition, in the order of its nodes and connections; only those
+ *   of size where it is too large to look at everything
+ */
 export function validateDefinition(definition: Definition, catalog: CatalogView): Issue[] {
   const issues: Issue[] = [];
   const report = (
@@ -70,6 +77,7 @@ export function validateDefinition(definition: Definition, catalog: CatalogView)
       `The automation has ${definition.connections.length} connections; ${MAX_CONNECTIONS} is the limit.`,
     );
   }
+  if (issues.some((issue) => issue.code.startsWith('too_many'))) return issues;
 
   const seen = new Map<string, number>();
   definition.nodes.forEach((node, index) => {
@@ -135,7 +143,9 @@ function checkConnections(definition: Definition, catalog: CatalogView, report: 
     }
     const source = byId.get(connection.from);
     if (source === undefined) return;
-    const identity = `${connection.from}\n${connection.output ?? ''}\n${connection.to}`;
+    const resolved = resolveType(source, catalog);
+    const output = connection.output ?? (resolved.kind === 'unknown' ? '' : outputsOf(resolved)[0]);
+    const identity = `${connection.from}\n${output}\n${connection.to}`;
     if (seen.has(identity)) {
       report(
         'duplicate_connection',
@@ -145,10 +155,8 @@ function checkConnections(definition: Definition, catalog: CatalogView, report: 
       );
     }
     seen.add(identity);
-    const resolved = resolveType(source, catalog);
     if (resolved.kind === 'unknown') return;
-    const outputs: readonly string[] =
-      resolved.kind === 'control' ? resolved.manifest.outputs : OPERATION_OUTPUTS;
+    const outputs = outputsOf(resolved);
     if (connection.output === undefined) {
       if (resolved.kind === 'control' && resolved.manifest.namesOutput) {
         report(
@@ -228,7 +236,7 @@ function checkNode(
   const result = schema.safeParse(checked);
   if (result.success) return;
   for (const issue of result.error.issues) {
-    if (holdsExpression(valueAt(checked, issue.path))) continue;
+    if (!isCertain(issue, checked)) continue;
     const pointer = `${at}/config${issue.path.map((step) => pointerStep(String(step))).join('')}`;
     const field =
       issue.path.length === 0 ? 'The configuration' : `"${issue.path.map(String).join('.')}"`;
@@ -338,7 +346,33 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** What an expression will yield isn't known before the run, so such values are checked then. */
+/**
+ * What an expression will yield isn't known before the run, so a problem that its value may solve
+ * is left to the run. What an object's fields are called and what is a list is known now.
+ */
+function isCertain(issue: InputIssue, config: unknown): boolean {
+  const value = valueAt(config, issue.path);
+  if (!holdsExpression(value)) return true;
+  if (typeof value === 'string') return false;
+  switch (issue.code) {
+    case 'unrecognized_keys':
+    case 'invalid_type':
+      return true;
+    case 'too_small':
+    case 'too_big':
+      return Array.isArray(value);
+    case 'invalid_union': {
+      const members = issue.errors ?? [];
+      return (
+        members.length > 0 &&
+        members.every((found) => found.some((inner) => isCertain(inner, value)))
+      );
+    }
+    default:
+      return false;
+  }
+}
+
 function holdsExpression(value: unknown): boolean {
   if (typeof value === 'string') return value.includes('{{') || value.includes('{%');
   if (value === null || typeof value !== 'object') return false;
