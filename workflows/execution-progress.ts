@@ -171,8 +171,15 @@ function isEnd(status: NodeStatus): status is NodeRecord['status'] {
   );
 }
 
+/** Characters in one cell. */
+const CELL_LENGTH = 160;
+
 /** A table cell: one line, with the characters escaped that Markdown would read. */
 function cell(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
-  return line.length > 160 ? `${line.slice(0, 159)}…` : line;
+  const characters = [...text.replaceAll(/\s+/g, ' ')];
+  const line =
+    characters.length > CELL_LENGTH
+      ? `${characters.slice(0, CELL_LENGTH - 1).join('')}…`
+      : characters.join('');
+  return line.replaceAll(/[\\|`*_~<[\]&]/g, '\\$&');
 }
