@@ -55,7 +55,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
       case 'recorded':
         return { output: begun.output, attempt: begun.attempt };
       case 'closed':
-        throw new CancelledFailure('The execution has ended; nothing is sent for it any more.');
+        throw executionClosed(input);
       case 'fresh':
       case 'in_doubt':
         break;
@@ -334,6 +334,16 @@ function startHeartbeat(): { stop(): void } {
   if (context.info.isLocal) return { stop: () => undefined };
   const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   return { stop: () => clearInterval(timer) };
+}
+
+/** A worker that comes back after the execution was closed (cancelled, terminated) sends nothing. */
+function executionClosed(input: RunNodeInput): Error {
+  const error: ExecutionError = {
+    code: 'execution_closed',
+    message: `The execution has ended, so "${input.name}" isn’t run any more.`,
+    nodeId: input.nodeId,
+  };
+  return toApplicationFailure({ verdict: 'failed', error, attempt: 0, retryAfterMs: 0 });
 }
 
 function ledgerUnavailable(input: RunNodeInput, cause: unknown): Error {
