@@ -1,6 +1,7 @@
 import type { Operation, OperationContext } from '../contract.ts';
+import { createEmulatorOutbound } from '../emulator-outbound.ts';
 import { ConnectorError } from '../errors.ts';
-import { createOutbound, type Outbound } from '../outbound.ts';
+import type { Outbound } from '../outbound.ts';
 import { type ComposedRequest, composeRequest, isSafe } from './compose.ts';
 import { isSuccess, MAX_RESPONSE_BYTES, toError, toOutput } from './response.ts';
 import { SANDBOX_HEADERS } from './sandbox-headers.ts';
@@ -21,20 +22,8 @@ export interface HttpOperations {
 
 /** How the operations of the HTTP connector act. */
 export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpOperations {
-  // The emulator has a client of its own: nodes must not reach it just because the product does.
-  let emulator: { readonly url: string; readonly outbound: Outbound } | undefined;
-
-  async function findEmulator(): Promise<typeof emulator> {
-    const url = await emulatorUrl?.();
-    if (url !== emulator?.url) {
-      await emulator?.outbound.close();
-      emulator =
-        url === undefined
-          ? undefined
-          : { url, outbound: createOutbound({ allowHosts: [new URL(url).host], maxRedirects: 0 }) };
-    }
-    return emulator;
-  }
+  // A client of its own: nodes must not reach the emulator just because the product does.
+  const toEmulator = createEmulatorOutbound();
 
   async function execute(
     input: RequestInput,
@@ -62,11 +51,11 @@ export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpO
         onlyAllowed: context.mode === 'sandbox',
       });
     } else {
-      const stand = await findEmulator();
-      if (stand === undefined) throw noEmulator(composed.url);
-      response = await stand.outbound.request({
+      const url = await emulatorUrl?.();
+      if (url === undefined) throw noEmulator(composed.url);
+      response = await toEmulator.request({
         ...common,
-        url: stand.url,
+        url,
         headers: sandboxHeaders(input, composed, context),
         followRedirects: false,
       });
@@ -87,7 +76,7 @@ export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpO
       },
       execute,
     },
-    close: async () => emulator?.outbound.close(),
+    close: () => toEmulator.close(),
   };
 }
 
