@@ -2,7 +2,7 @@
  * The ledger of side effects: one row of `execution_logs` per (execution, node, iteration), never
  * per attempt. It is also the log that people read.
  *
- * Invariants (db/ledger.test.ts names them)
+ * Invariants (tests/db/ledger.test.ts names them)
  * L1  A side effect's identity is (execution, node, iteration); attempts and runs share its row.
  * L2  `begin` claims the row in one statement, so of two callers at once at most one is `fresh`.
  * L3  What succeeded is never executed again and never overwritten by a later report.
@@ -74,9 +74,14 @@ const BEGIN_SQL = `
     retry_count = CASE WHEN log.status = 'succeeded' THEN log.retry_count ELSE log.attempt END,
     max_retries = excluded.max_retries,
     input_data = CASE WHEN log.status = 'succeeded' THEN log.input_data ELSE excluded.input_data END,
+    end_time = CASE WHEN log.status = 'succeeded' THEN log.end_time END,
+    duration_ms = CASE WHEN log.status = 'succeeded' THEN log.duration_ms END,
     updated_at = clock_timestamp()
   RETURNING attempt, claimed_status, claimed_in_doubt, output_data,
     pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
+
+/** Statuses that have an end time: the others go on, by themselves or through a person. */
+const ENDED_NODE_STATUSES: readonly Outcome['status'][] = ['succeeded', 'failed', 'cancelled'];
 
 const MARK_RUNNING_SQL = `
   UPDATE executions SET status = 'running', started_at = coalesce(started_at, clock_timestamp())
@@ -85,11 +90,13 @@ const MARK_RUNNING_SQL = `
 const FINISH_SQL = `
   UPDATE execution_logs SET
     status = :status, in_doubt = :inDoubt, output_data = CAST(:output AS jsonb), output_port = :port,
-    error_details = CAST(:error AS jsonb), end_time = clock_timestamp(),
-    duration_ms = CAST(round(extract(epoch FROM clock_timestamp() - start_time) * 1000) AS integer),
+    error_details = CAST(:error AS jsonb),
+    end_time = CASE WHEN CAST(:ended AS boolean) THEN clock_timestamp() END,
+    duration_ms = CASE WHEN CAST(:ended AS boolean)
+      THEN CAST(round(extract(epoch FROM clock_timestamp() - start_time) * 1000) AS integer) END,
     updated_at = clock_timestamp()
   WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
-    AND status <> 'succeeded'
+    AND status <> 'succeeded' AND attempt = coalesce(CAST(:attempt AS integer), attempt)
   RETURNING pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
 
 const RECORD_SQL = `
@@ -112,11 +119,20 @@ const RECORD_SQL = `
     status = excluded.status, end_time = excluded.end_time, updated_at = clock_timestamp()
   WHERE execution_logs.status <> 'succeeded'`;
 
+/** One statement, so that nobody who is told of the end sees a node that still runs. */
 const END_SQL = `
-  UPDATE executions SET status = :status, result = CAST(:result AS jsonb), error = CAST(:error AS jsonb),
-    started_at = coalesce(started_at, queued_at), ended_at = clock_timestamp()
-  WHERE id = :executionId AND ${OPEN}
-  RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;
+  WITH ended AS (
+    UPDATE executions SET status = :status, result = CAST(:result AS jsonb),
+      error = CAST(:error AS jsonb), started_at = coalesce(started_at, queued_at),
+      ended_at = clock_timestamp()
+    WHERE id = :executionId AND ${OPEN}
+    RETURNING id, status, pg_notify('${EXECUTION_CHANNEL}', id)
+  )
+  UPDATE execution_logs SET status = 'cancelled', end_time = clock_timestamp(),
+    updated_at = clock_timestamp()
+  FROM ended
+  WHERE execution_logs.execution_id = ended.id AND ended.status <> 'succeeded'
+    AND execution_logs.status IN ('queued', 'running', 'waiting', 'retrying')`;
 
 const STATUS_SQL = `
   UPDATE executions SET status = :status, started_at = coalesce(started_at, clock_timestamp())
@@ -127,11 +143,6 @@ const RESOLVE_SQL = `
   UPDATE execution_logs SET in_doubt = false, status = 'retrying', updated_at = clock_timestamp()
   WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
     AND status = 'unknown'`;
-
-const CLOSE_NODES_SQL = `
-  UPDATE execution_logs SET status = 'cancelled', end_time = clock_timestamp(),
-    updated_at = clock_timestamp()
-  WHERE execution_id = :executionId AND status IN ('queued', 'running', 'waiting', 'retrying')`;
 
 /** A JSON value as a bound value: JSON null and SQL null are kept apart by the caller. */
 function bind(value: unknown): string | null {
@@ -174,10 +185,15 @@ export function createLedger(database: Knex) {
       return { state: row.claimed_in_doubt === true ? 'in_doubt' : 'fresh', attempt: row.attempt };
     },
 
-    /** Stores what became of an attempt. A recorded success stays as it is (L3). */
+    /**
+     * Stores what became of an attempt. A recorded success stays as it is (L3).
+     * @param options.attempt the attempt that reports, as `begin` numbered it: what an attempt says
+     *   of its failure counts no more once a later one has begun (L4), its success always does
+     */
     async finish(
       entry: Pick<LedgerEntry, 'executionId' | 'nodeId' | 'iteration'>,
       outcome: Outcome,
+      options: { readonly attempt?: number } = {},
     ): Promise<void> {
       const succeeded = outcome.status === 'succeeded';
       await database.raw(FINISH_SQL, {
@@ -185,6 +201,8 @@ export function createLedger(database: Knex) {
         nodeId: entry.nodeId,
         iteration: entry.iteration,
         status: outcome.status,
+        ended: ENDED_NODE_STATUSES.includes(outcome.status),
+        attempt: succeeded ? null : (options.attempt ?? null),
         inDoubt: succeeded ? false : outcome.inDoubt,
         output: succeeded ? bind(outcome.output) : null,
         port: succeeded ? outcome.port : null,
@@ -215,7 +233,6 @@ export function createLedger(database: Knex) {
 
     /** Ends an execution, once: a second end changes nothing. Nodes left open become `cancelled`. */
     async end(executionId: string, end: ExecutionEnd): Promise<void> {
-      if (end.status !== 'succeeded') await database.raw(CLOSE_NODES_SQL, { executionId });
       await database.raw(END_SQL, {
         executionId,
         status: end.status,
