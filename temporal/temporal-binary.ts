@@ -17,6 +17,9 @@ import { explainFileError, OperatorError } from '../cli/local-process.ts';
 export const TEMPORAL_CLI_VERSION = 'v1.5.1';
 const GO_PACKAGE = `github.com/temporalio/cli/cmd/temporal@${TEMPORAL_CLI_VERSION}`;
 
+/** How many packages that build compiles, for its progress. */
+const GO_PACKAGES = 1_300;
+
 const DOWNLOAD_LIMIT_MS = 10 * 60_000;
 /** Behind a firewall that drops packets a connection attempt hangs for minutes. */
 const DOWNLOAD_STALL_MS = 20_000;
@@ -123,7 +126,7 @@ async function provide(binary: string, cache: string, options: Providing): Promi
     if (!(await runs('go', env, ['version'])))
       throw noWay(cache, downloadError, 'Go is not installed');
     progress.begin(
-      `It cannot be downloaded here, so it is built with Go instead: this takes about four minutes, once; the result is kept in ${cache}.`,
+      `It cannot be downloaded here, so it is built with Go instead: this takes about four minutes, once (more on a busy machine); the result is kept in ${cache}.`,
     );
     const buildError = await buildWithGo(workFolder, options);
     signal?.throwIfAborted();
@@ -158,7 +161,9 @@ async function attempt(act: () => Promise<void>): Promise<string | undefined> {
 }
 
 function shorten(message: string): string {
-  const line = message.trim().split('\n').at(-1) ?? '';
+  const lastLine = message.trim().split('\n').at(-1) ?? '';
+  // The downloader tells the same three times, each in brackets, with the cause at the end.
+  const line = lastLine.replace(/^.*\): (?=\S)/, '');
   return line.length > 200 ? `…${line.slice(-200)}` : line;
 }
 
@@ -227,7 +232,9 @@ async function buildWithGo(folder: string, options: Providing): Promise<string |
   const report = (): void => {
     const seconds = Math.round((Date.now() - startedAt) / 1000);
     const elapsed = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-    options.progress.update(`Building Temporal: ${elapsed}, ${packages} packages (${current})`);
+    options.progress.update(
+      `Building Temporal: ${elapsed}, ${packages} of about ${GO_PACKAGES} packages (${current})`,
+    );
   };
   const timer = setInterval(report, 1_000);
   try {
