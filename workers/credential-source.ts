@@ -27,7 +27,9 @@ interface Cached {
 
 /**
  * Credentials from where they are kept: in sandbox mode the emulator's, else the stored one that
- * the node names, else the one of the process environment.
+ * the node names, else the one of the process environment. A connector that works without one
+ * (plain HTTP) gets its real one in sandbox mode too, for the hosts that the operator lets it reach;
+ * it withholds it from the emulator.
  */
 export function createCredentialSource(deps: CredentialSourceDeps): CredentialSource {
   const manifests = new Map(deps.manifests.map((manifest) => [manifest.type, manifest]));
@@ -37,11 +39,14 @@ export function createCredentialSource(deps: CredentialSourceDeps): CredentialSo
     async resolve({ projectId, connector, credential, mode }) {
       const manifest = manifests.get(connector);
       if (manifest === undefined || manifest.credential === null) return undefined;
-      const key = JSON.stringify([mode, connector, mode === 'live' ? projectId : '', credential]);
+      const key = JSON.stringify([mode, connector, projectId, credential]);
       const now = Date.now();
       const known = cache.get(key);
       if (known !== undefined && known.until > now) return known.value;
-      const value = mode === 'sandbox' ? emulated(manifest) : real(manifest, projectId, credential);
+      const value =
+        mode === 'sandbox' && manifest.credentialOptional !== true
+          ? emulated(manifest)
+          : real(manifest, projectId, credential);
       cache.set(key, { until: now + CACHE_MS, value });
       value.catch(() => cache.delete(key));
       return value;
@@ -49,7 +54,6 @@ export function createCredentialSource(deps: CredentialSourceDeps): CredentialSo
   };
 
   async function emulated(manifest: ConnectorManifest): Promise<unknown> {
-    if (manifest.credentialOptional === true) return undefined;
     const emulator = await deps.emulators.find(manifest.type);
     if (emulator === undefined) {
       throw new ConnectorError(
