@@ -28,7 +28,7 @@ export async function migrateCommand(environment: Environment): Promise<void> {
   if (temporal.address === undefined) return;
   const client = await connectClient({ ...temporal, address: temporal.address });
   try {
-    await ensureSearchAttributes(client);
+    await ensureSearchAttributes(client.connection, client.options.namespace);
   } finally {
     await client.connection.close();
   }

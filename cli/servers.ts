@@ -183,13 +183,15 @@ async function checkTemporal(settings: TemporalSettings): Promise<void> {
         error,
       );
     });
-    await ensureSearchAttributes(client).catch((error: unknown) => {
-      const names = Object.keys(SEARCH_ATTRIBUTES).join(', ');
-      throw unreachable(
-        `The Temporal server on ${address} lacks Masar's search attributes and does not let us add them: ${grpcReason(error)}. Add them to the namespace ${namespace} as keywords: ${names}.`,
-        error,
-      );
-    });
+    await ensureSearchAttributes(client.connection, client.options.namespace).catch(
+      (error: unknown) => {
+        const names = Object.keys(SEARCH_ATTRIBUTES).join(', ');
+        throw unreachable(
+          `The Temporal server on ${address} lacks Masar's search attributes and does not let us add them: ${grpcReason(error)}. Add them to the namespace ${namespace} as keywords: ${names}.`,
+          error,
+        );
+      },
+    );
   } finally {
     await client.connection.close();
   }

@@ -1,23 +1,50 @@
-import type { Client } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionLike } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from './search-attributes.ts';
 
+const VISIBLE_WITHIN_MS = 30_000;
+
 /**
- * Registers Masar's search attributes in the client's namespace, where they are missing; workflows
- * that carry unknown ones are refused. The embedded server is started with them; this is for others.
+ * Adds the search attributes that the namespace lacks, and waits until the server shows them. Safe
+ * to repeat, and to run from several processes at once.
  * https://docs.temporal.io/search-attribute#create-custom-search-attributes
- * @throws Error (ServiceError) if the server does not let us, as Temporal Cloud, where they are
- *   added in its console
+ * @throws Error if one exists with another type or does not appear in time, and a ServiceError if
+ *   the server does not let us add them, as Temporal Cloud, where they are added in its console
  */
-export async function ensureSearchAttributes(client: Client): Promise<void> {
-  const { namespace } = client.options;
-  const { operatorService } = client.connection;
-  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const missing = Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in customAttributes));
-  if (missing.length === 0) return;
-  const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;
-  await operatorService.addSearchAttributes({
+export async function ensureSearchAttributes(
+  connection: ConnectionLike,
+  namespace: string,
+): Promise<void> {
+  const keywordType = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+  const missing = async (): Promise<readonly string[]> => {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({
+      namespace,
+    });
+    return Object.keys(SEARCH_ATTRIBUTES).filter((name) => {
+      const type = customAttributes[name];
+      if (type !== undefined && type !== keywordType) {
+        throw new Error(
+          `Temporal’s namespace "${namespace}" has a search attribute ${name} that is not a Keyword. Remove it, or use another namespace.`,
+        );
+      }
+      return type === undefined;
+    });
+  };
+
+  const toAdd = await missing();
+  if (toAdd.length === 0) return;
+  await connection.operatorService.addSearchAttributes({
     namespace,
-    searchAttributes: Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD])),
+    searchAttributes: Object.fromEntries(toAdd.map((name) => [name, keywordType])),
   });
+  const deadline = Date.now() + VISIBLE_WITHIN_MS;
+  while ((await missing()).length > 0) {
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Temporal accepted the search attributes ${toAdd.join(', ')} but does not show them in namespace "${namespace}".`,
+      );
+    }
+    await sleep(200);
+  }
 }

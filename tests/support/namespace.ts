@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
 
@@ -17,7 +17,7 @@ export async function createTestNamespace(address: string): Promise<string> {
       workflowExecutionRetentionPeriod: msToTs('1 day'),
     });
     await untilDone(() => connection.workflowService.describeNamespace({ namespace }));
-    await untilDone(() => ensureSearchAttributes(new Client({ connection, namespace })));
+    await untilDone(() => ensureSearchAttributes(connection, namespace));
     return namespace;
   } finally {
     await connection.close();
