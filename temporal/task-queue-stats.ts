@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 
 export interface TaskQueueStats {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface TaskQueueStats {
 }
 
 const DEADLINE_MS = 5_000;
-const { TaskQueueType } = temporal.api.enums.v1;
+const { TaskQueueType } = proto.temporal.api.enums.v1;
 
 /**
  * Statistics of a task queue as the server counts them.

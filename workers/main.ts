@@ -126,6 +126,8 @@ function useTemporalLogger(logger: Logger): void {
   };
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      // The connectors' worker has no workflows on purpose.
+      if (message.startsWith('No workflows registered')) return;
       write[level](`temporal: ${message}`, { taskQueue: String(meta?.taskQueue ?? '') });
     }),
     // The supervisor decides when a process ends.
