@@ -100,7 +100,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
       node.name,
       type,
       of.status,
-      String(of.attempts || ''),
+      attempts(of),
       started,
       took,
       error,
@@ -173,6 +173,12 @@ function isEnd(status: NodeStatus): status is NodeRecord['status'] {
 
 /** Characters in one cell. */
 const CELL_LENGTH = 160;
+
+/** The workflow hears of queued attempts only when they end; until then there may be more. */
+function attempts(of: Progress): string {
+  if (of.attempts === 0) return '';
+  return of.status === 'retrying' ? `${of.attempts}+` : String(of.attempts);
+}
 
 /** A table cell: one line, with the characters escaped that Markdown would read. */
 function cell(text: string): string {
