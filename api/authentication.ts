@@ -13,8 +13,10 @@ export interface Authenticator {
    * @throws ApiError `api_key_missing` or `api_key_invalid`
    */
   identify(request: Request): Promise<Caller>;
-  /** Like `identify`, but undefined where it throws an ApiError. For what is decided before the answer. */
+  /** Like `identify`, but undefined where it throws an ApiError: for the rate limit. */
   tryIdentify(request: Request): Promise<Caller | undefined>;
+  /** @returns whom a key belongs to, undefined if to nobody */
+  identifyKey(key: string): Promise<Caller | undefined>;
 }
 
 /** @param find looks a key up; its answer is kept for a few seconds */
@@ -37,6 +39,8 @@ export function createAuthenticator(
   }
 
   return {
+    identifyKey: lookUp,
+
     async identify(request) {
       const key = keyOf(request);
       if (key === undefined) {

@@ -385,7 +385,7 @@ function chooseLead(request: {
 }): LeadChoice {
   if (request.lead === undefined) return { leadId: request.leadId ?? null, told: undefined };
   const told = request.lead;
-  const own = typeof told['id'] === 'string' ? told['id'] : undefined;
+  const own = typeof told.id === 'string' ? told.id : undefined;
   if (own !== undefined && request.leadId !== undefined && own !== request.leadId) {
     const message = '/lead/id and /leadId name two different leads. Leave one out.';
     throw new ApiError('invalid_request', message, {

@@ -278,10 +278,7 @@ export function createDefinitionRepository(database: Knex) {
             .andOn('definition.workflow_id', 'frozen.workflow_id'),
         )
         .where({ 'definition.id': definitionId, 'frozen.version': version })
-        .first(
-          'frozen.plan',
-          database.raw("frozen.definition ->> 'description' AS description"),
-        );
+        .first('frozen.plan', database.raw("frozen.definition ->> 'description' AS description"));
       return row === undefined
         ? undefined
         : { plan: row.plan, description: row.description ?? undefined };

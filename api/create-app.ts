@@ -1,0 +1,206 @@
+/** The composition of the API: services out of repositories, endpoints out of services, one app. */
+import { readFileSync } from 'node:fs';
+import type { Client } from '@temporalio/client';
+import cors from 'cors';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import helmet from 'helmet';
+import type { ConnectorManifest } from '../connectors/contract.ts';
+import type { Database } from '../db/connection.ts';
+import type { ExecutionListener } from '../db/execution-listener.ts';
+import { createLedger } from '../db/ledger.ts';
+import { createApiKeyRepository } from '../db/repositories/api-keys.ts';
+import { createCredentialRepository } from '../db/repositories/credentials.ts';
+import { createDefinitionRepository } from '../db/repositories/definitions.ts';
+import { createEventRepository } from '../db/repositories/events.ts';
+import { createExecutionLogRepository } from '../db/repositories/execution-logs.ts';
+import { createExecutionRepository } from '../db/repositories/executions.ts';
+import { createIdempotencyKeyRepository } from '../db/repositories/idempotency-keys.ts';
+import { createLeadRepository } from '../db/repositories/leads.ts';
+import { createMetricsRepository } from '../db/repositories/metrics.ts';
+import { createSandboxMessageRepository } from '../db/repositories/sandbox-messages.ts';
+import type { Vault } from '../db/vault.ts';
+import { logAccess } from './access-log.ts';
+import { createAuthenticator } from './authentication.ts';
+import { docsRouter } from './docs-page.ts';
+import type { Endpoint } from './endpoint.ts';
+import { createExecutionControl } from './execution-control.ts';
+import { createExecutionReader } from './execution-reader.ts';
+import { describeError, type Logger } from './logger.ts';
+import { createOpenApiDocument } from './openapi.ts';
+import { createPlanCache } from './plan-cache.ts';
+import { ApiError, toProblem } from './problem.ts';
+import { limitRate } from './rate-limit.ts';
+import { readJsonBody } from './request-body.ts';
+import { assignRequestId, requestIdOf } from './request-id.ts';
+import { createRouter } from './router.ts';
+import { automationRoutes } from './routes/automation.ts';
+import { connectorRoutes } from './routes/connectors.ts';
+import { credentialRoutes } from './routes/credentials.ts';
+import { definitionRoutes } from './routes/definitions.ts';
+import { eventRoutes } from './routes/events.ts';
+import { executionEventRoutes } from './routes/execution-events.ts';
+import { executionRoutes } from './routes/executions.ts';
+import { healthRoutes } from './routes/health.ts';
+import { leadRoutes } from './routes/leads.ts';
+import { monitoringRoutes } from './routes/monitoring.ts';
+import { outboxRoutes } from './routes/outbox.ts';
+import { singleNodeRoutes } from './routes/single-nodes.ts';
+import { sandboxRouter } from './sandbox-page.ts';
+import type { ApiSettings } from './settings.ts';
+import type { StartDispatcher } from './start-dispatcher.ts';
+import { createStartService } from './start-service.ts';
+import { toApiError } from './translate-error.ts';
+
+export interface ApiDeps {
+  readonly settings: ApiSettings;
+  readonly database: Database;
+  readonly client: Client;
+  readonly listener: ExecutionListener;
+  readonly dispatcher: StartDispatcher;
+  readonly catalog: readonly ConnectorManifest[];
+  readonly vault: Vault;
+  readonly logger: Logger;
+  /** Aborted when the process shuts down, so that streams end. */
+  readonly shutdown: AbortSignal;
+}
+
+/** Everything that the API answers below /api, besides its documentation. */
+export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
+  const { settings, database, client, catalog, vault } = deps;
+  const definitions = createDefinitionRepository(database);
+  const executions = createExecutionRepository(database);
+  const logs = createExecutionLogRepository(database);
+  const credentials = createCredentialRepository(database);
+  const reader = createExecutionReader({ executions, logs, listener: deps.listener });
+  const control = createExecutionControl({ client, ledger: createLedger(database) });
+  const starts = createStartService({
+    settings,
+    catalog,
+    executions,
+    credentials,
+    events: createEventRepository(database),
+    plans: createPlanCache(definitions),
+    dispatcher: deps.dispatcher,
+    fingerprint: vault.fingerprint,
+  });
+  return [
+    ...definitionRoutes({ definitions, catalog }),
+    ...executionRoutes({ settings, starts, executions, reader, control }),
+    ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),
+    ...leadRoutes({ leads: createLeadRepository(database) }),
+    ...eventRoutes({ starts }),
+    ...credentialRoutes({ credentials, catalog, vault }),
+    ...connectorRoutes(catalog),
+    ...outboxRoutes(createSandboxMessageRepository(database)),
+    ...singleNodeRoutes({ starts }),
+    ...automationRoutes({ settings, reader, logs }),
+    ...monitoringRoutes({ metrics: createMetricsRepository(database), client }),
+    ...healthRoutes({ database, client }),
+  ];
+}
+
+export function createApp(deps: ApiDeps): Express {
+  const { settings, database, vault, logger } = deps;
+  const endpoints = createEndpoints(deps);
+  const authenticator = createAuthenticator(createApiKeyRepository(database).identify);
+  const document = createOpenApiDocument(endpoints, productVersion());
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.use(assignRequestId(), logAccess(logger), secureHeaders());
+  app.use(
+    sandboxRouter({
+      host: settings.host,
+      messages: createSandboxMessageRepository(database),
+      authenticator,
+    }),
+  );
+
+  const api = express.Router();
+  api.use(
+    cors({
+      origin: [...settings.corsOrigins],
+      exposedHeaders: ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'],
+      maxAge: 600,
+    }),
+    refuseUndecodable,
+  );
+  api.get('/openapi.json', (_request, response) => void response.json(document));
+  api.use(docsRouter('/api'));
+  api.use('/automation', limitRate(settings.rateLimitPerMinute, authenticator));
+  api.use(
+    ...readJsonBody(),
+    createRouter({
+      endpoints,
+      authenticator,
+      idempotency: {
+        keys: createIdempotencyKeyRepository(database),
+        fingerprint: vault.fingerprint,
+      },
+    }),
+  );
+  app.use('/api/v1', api);
+  app.use('/api', api);
+  app.use(() => {
+    throw new ApiError('route_not_found', 'There is nothing at this address; see /api/docs.');
+  });
+  app.use(answerProblems(logger));
+  return app;
+}
+
+function secureHeaders(): express.RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      directives: {
+        // Swagger UI writes style attributes and shows its pictures from data URLs.
+        'style-src': ["'self'", "'unsafe-inline'"],
+        'img-src': ["'self'", 'data:'],
+        // Plain HTTP is how a fresh installation is reached; a proxy in front may add HTTPS.
+        'upgrade-insecure-requests': null,
+      },
+    },
+  });
+}
+
+/** A path or query with U+0000 can be stored nowhere and matches nothing. */
+const refuseUndecodable: express.RequestHandler = (request, _response, next) => {
+  if (/%00/.test(request.url)) {
+    throw new ApiError('malformed_request', 'The address holds the character U+0000 (%00).');
+  }
+  next();
+};
+
+function answerProblems(logger: Logger): ErrorRequestHandler {
+  return (thrown: unknown, _request, response, _next) => {
+    const error = toApiError(thrown);
+    const problem = toProblem(error, requestIdOf(response));
+    if (error.code === 'internal_error') {
+      logger.error('request failed', {
+        requestId: problem.requestId,
+        ...describeError(error.cause),
+      });
+    }
+    // An answer that has begun can only be broken off, which tells the client that it is not whole.
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    if (error.retryAfterSeconds !== undefined) {
+      response.set('retry-after', String(error.retryAfterSeconds));
+    }
+    if (problem.status === 401 && !response.get('www-authenticate')) {
+      response.set('www-authenticate', 'Bearer realm="Masar"');
+    }
+    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  };
+}
+
+function productVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed
+    ? String(parsed.version)
+    : '0.0.0';
+}
