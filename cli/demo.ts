@@ -166,16 +166,22 @@ async function follow(
   { terminal, signal }: DemoOptions,
 ): Promise<Execution> {
   const nameWidth = Math.max(...example.nodes.map(({ name, id }) => String(name ?? id).length));
-  const shown = new Map<string, string>();
+  const shown = new Map<string, NodeOfExecution>();
   const deadline = Date.now() + RUN_LIMIT_MS;
   for (;;) {
     const execution = await call('GET', `/api/executions/${executionId}`, executionSchema);
     for (const node of execution.nodes) {
       const key = `${node.nodeId}/${node.iteration}`;
+      const before = shown.get(key);
+      if (before?.status === node.status && before.attempts === node.attempts) continue;
+      shown.set(key, node);
       const line = nodeLine(node, nameWidth, terminal);
-      const state = `${node.status}/${node.attempts}`;
-      if (line !== undefined && shown.get(key) !== state) terminal.line(line);
-      shown.set(key, state);
+      // Attempt after attempt fails for the same reason: that is told once.
+      const told = before?.error?.message;
+      const reason = node.error?.message;
+      if (line !== undefined) {
+        terminal.line(reason === undefined || reason === told ? line : `${line}  ${reason}`);
+      }
     }
     if (ENDED.has(execution.status)) return execution;
     if (Date.now() > deadline) {
@@ -206,9 +212,12 @@ function nodeLine(node: NodeOfExecution, width: number, terminal: Terminal): str
   const sign = SIGNS[node.status];
   if (sign === undefined) return undefined;
   const what = (node.connector ?? 'control').padEnd(14);
-  const time = typeof node.durationMs === 'number' ? `${node.durationMs} ms` : node.status;
-  const error = node.error?.message === undefined ? '' : `  ${node.error.message}`;
-  return `  ${sign} ${node.name.padEnd(width)}  ${terminal.dim(what)} ${time}${error}`;
+  return `  ${sign} ${node.name.padEnd(width)}  ${terminal.dim(what)} ${howItWent(node)}`;
+}
+
+function howItWent({ status, attempts, durationMs }: NodeOfExecution): string {
+  if (status === 'retrying') return `attempt ${attempts} failed`;
+  return typeof durationMs === 'number' ? `${durationMs} ms` : status;
 }
 
 type ApiCall = <T>(

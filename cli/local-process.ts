@@ -142,7 +142,7 @@ function isZombie(pid: number): boolean {
   return procStat(pid)?.[0] === 'Z';
 }
 
-/** Fields of /proc/<pid>/stat after the command name (proc(5)): [0] state, [19] start time. */
+/** Fields of /proc/<pid>/stat after the command name (proc(5)): [0] state, [1] parent, [19] start. */
 function procStat(pid: number): string[] | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
@@ -177,6 +177,12 @@ export function processCommand(pid: number): string | undefined {
     if (systemErrorCode(error) === 'ENOENT' || systemErrorCode(error) === 'ESRCH') return undefined;
     throw error;
   }
+}
+
+/** The process that started this one, or the one that took it over. */
+export function parentOf(pid: number): number | undefined {
+  const text = process.platform === 'linux' ? procStat(pid)?.[1] : ps(pid, 'ppid=');
+  return text === undefined ? undefined : Number(text);
 }
 
 function ps(pid: number, column: string): string | undefined {

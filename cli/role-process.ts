@@ -34,11 +34,11 @@ export async function runRoleProcess(name: string, run: RunRole): Promise<void> 
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
 
-  let stopRequested: { readonly drainMs: number } | undefined;
-  let onStop: (() => void) | undefined;
+  let stopWithin: ((drainMs: number) => void) | undefined;
   const requestStop = (drainMs: number) => (): void => {
-    stopRequested ??= { drainMs };
-    onStop?.();
+    // While the role still starts there is nothing under way that could be finished.
+    if (stopWithin === undefined) process.exit(0);
+    stopWithin(drainMs);
   };
   process.on('SIGTERM', requestStop(DRAIN_MS));
   process.on('SIGINT', requestStop(DRAIN_MS));
@@ -51,18 +51,19 @@ export async function runRoleProcess(name: string, run: RunRole): Promise<void> 
     await tellFailure(name, error);
     process.exit(1);
   }
-  tell({ type: 'ready' });
   const stopped = new Promise<'stop'>((resolve) => {
-    onStop = () => resolve('stop');
-    if (stopRequested !== undefined) resolve('stop');
+    stopWithin = (drainMs) => {
+      setTimeout(() => process.exit(1), drainMs).unref();
+      resolve('stop');
+    };
   });
+  tell({ type: 'ready' });
   try {
     const why = await Promise.race([stopped, role.ended.then(() => 'ended' as const)]);
     if (why === 'ended') {
       process.stderr.write(`error: ${name} ended by itself.\n`);
       process.exit(1);
     }
-    setTimeout(() => process.exit(1), stopRequested?.drainMs ?? DRAIN_MS).unref();
     await role.stop();
     process.exit(0);
   } catch (error) {

@@ -9,20 +9,21 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
-import { bootstrap } from '../db/bootstrap.ts';
 import { migrate } from '../db/migrate.ts';
-import {
-  apiKeyFile,
-  choosePorts,
-  encryptionKey,
-  makeDataDir,
-  newApiKey,
-  type Ports,
-} from './data-files.ts';
-import { countUnfinished, isKeyAccepted, runDemo } from './demo.ts';
+import { ensureApiKey, showKey, workingKey } from './api-key.ts';
+import { choosePorts, encryptionKey, makeDataDir, type Ports } from './data-files.ts';
+import { countUnfinished, runDemo } from './demo.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { lockInstance } from './instance-lock.ts';
-import { freePort, isPortFree, OperatorError, systemErrorCode } from './local-process.ts';
+import {
+  freePort,
+  isAlive,
+  isPortFree,
+  OperatorError,
+  parentOf,
+  processCommand,
+  systemErrorCode,
+} from './local-process.ts';
 import {
   providePostgres,
   provideTemporal,
@@ -66,6 +67,9 @@ export async function up(options: UpOptions): Promise<number> {
     stopping.abort(new Interrupted());
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  const launcher = watchLauncher(() => {
+    if (!stopping.signal.aborted) onSignal('SIGTERM');
+  });
 
   try {
     await requireFreePort(environment);
@@ -82,12 +86,31 @@ export async function up(options: UpOptions): Promise<number> {
     for (const stop of stops.reverse()) {
       await stop();
     }
+    clearInterval(launcher);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
   }
 }
 
 /** Somebody asked us to stop: not a failure. */
 class Interrupted extends Error {}
+
+/**
+ * `npm start` that gets SIGTERM ends without telling us; whoever stopped it means everything.
+ * Between npm and us there may be a shell.
+ */
+function watchLauncher(onGone: () => void): NodeJS.Timeout | undefined {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const parent = process.ppid;
+  const throughShell = /^\S*sh -c /.test(processCommand(parent) ?? '');
+  const npm = throughShell ? (parentOf(parent) ?? parent) : parent;
+  const watch = setInterval(() => {
+    if (process.ppid === parent && isAlive(npm)) return;
+    clearInterval(watch);
+    onGone();
+  }, 500);
+  watch.unref();
+  return watch;
+}
 
 interface Run {
   readonly environment: Environment;
@@ -117,7 +140,7 @@ async function run(context: Run): Promise<number> {
     supervisor.start({ name, args: [MAIN, name], env, drainMs });
   await orStopping(
     signal,
-    Promise.all([start('emulators', 5_000), start('worker', 20_000), start('api', 10_000)]),
+    Promise.all([start('emulators', 5_000), start('worker', 20_000), start('api', 15_000)]),
   );
   const apiUrl = `http://${browserHost(environment.host)}:${port}`;
   await untilHealthy(apiUrl, signal);
@@ -182,45 +205,6 @@ async function requireFreePort({ host, port }: Environment): Promise<void> {
       `Port ${port} on ${host} is in use. Stop the program that uses it, or choose another port, for example: PORT=${port + 1} npm start`,
     );
   }
-}
-
-/**
- * Sees to it that this folder has a key that works. It is written down before the database learns
- * it, so that no interruption loses it.
- * @returns the key, if the database learnt it now
- */
-async function ensureApiKey(
-  environment: Environment,
-  databaseUrl: string,
-): Promise<string | undefined> {
-  const file = apiKeyFile(environment.dataDir);
-  const known = file.read();
-  const apiKey = known ?? environment.apiKey ?? newApiKey();
-  if (known === undefined) file.write(apiKey);
-  const { createdApiKey } = await bootstrap(databaseUrl, { apiKey });
-  // A database that had keys before keeps them; ours is then none of them.
-  if (createdApiKey === undefined && known === undefined) file.remove();
-  return createdApiKey;
-}
-
-async function workingKey(
-  environment: Environment,
-  apiUrl: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  for (const key of [apiKeyFile(environment.dataDir).read(), environment.apiKey]) {
-    if (key !== undefined && (await isKeyAccepted({ apiUrl, signal }, key))) return key;
-  }
-  return undefined;
-}
-
-function showKey(key: string, { dataDir, apiKey }: Environment, terminal: Terminal): void {
-  if (key === apiKey) return;
-  terminal.line();
-  terminal.line(`The first API key, shown only now: ${terminal.bold(key)}`);
-  terminal.line(
-    terminal.dim(`Send it as x-api-key. A copy for this command is in ${dataDir}/api-key.`),
-  );
 }
 
 function childEnvironment(
@@ -291,8 +275,11 @@ async function mentionUnfinished(
 ): Promise<void> {
   const { count, more } = await countUnfinished(api);
   if (count === 0) return;
-  const executions = count === 1 ? 'execution goes' : 'executions go';
-  terminal.line(`${count}${more ? ' or more' : ''} unfinished ${executions} on where they were.`);
+  terminal.line(
+    count === 1
+      ? '1 unfinished execution goes on where it was.'
+      : `${count}${more ? ' or more' : ''} unfinished executions go on where they were.`,
+  );
 }
 
 /** Runs the demo, or says why not and returns undefined. */
