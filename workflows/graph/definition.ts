@@ -117,6 +117,11 @@ export const triggerSchema = z
       type: z.literal('event'),
       event: z.string().min(1).max(128).meta({ example: 'lead.created' }),
     }),
+    z.strictObject({
+      type: z.literal('schedule'),
+      cron: z.string().min(1).max(200).meta({ example: '0 9 * * 1-5' }),
+      timezone: z.string().min(1).max(64).default('UTC').meta({ example: 'Asia/Dubai' }),
+    }),
     z.strictObject({ type: z.literal('manual') }),
     z.strictObject({ type: z.literal('api') }),
   ])
@@ -125,6 +130,13 @@ export const triggerSchema = z
 export const settingsSchema = z
   .strictObject({
     timeout: timeLimitSchema.optional().meta({ description: 'Time limit of a whole execution' }),
+    onFailure: workflowIdSchema
+      .optional()
+      .meta({ description: 'Definition to start when an execution fails' }),
+    concurrency: z
+      .strictObject({ key: z.string().min(1).max(1_000), limit: z.number().int().min(1) })
+      .optional()
+      .meta({ description: 'How many executions with the same key run at once' }),
   })
   .meta({ id: 'Settings' });
 

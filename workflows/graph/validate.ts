@@ -108,6 +108,7 @@ export function validateDefinition(definition: Definition, catalog: CatalogView)
     );
   }
 
+  checkUnsupported(definition, report);
   const ancestors = ancestorsOf(
     definition.nodes.map((node) => node.id),
     definition.connections,
@@ -117,6 +118,25 @@ export function validateDefinition(definition: Definition, catalog: CatalogView)
     checkReferences(node, index, catalog, { seen, ancestors }, report);
   });
   return issues;
+}
+
+/** What a definition may say already, so that it can be kept, but what doesn't act yet. */
+function checkUnsupported(definition: Definition, report: Report): void {
+  const warn = (pointer: string, message: string): void =>
+    report('not_supported_yet', pointer, message, undefined, 'warning');
+  definition.triggers.forEach((trigger, index) => {
+    if (trigger.type === 'schedule') {
+      warn(
+        `/triggers/${index}`,
+        'Schedules don’t fire yet. The automation runs when its events come or the API starts it.',
+      );
+    }
+  });
+  for (const setting of ['onFailure', 'concurrency'] as const) {
+    if (definition.settings[setting] !== undefined) {
+      warn(`/settings/${setting}`, `The setting "${setting}" has no effect yet.`);
+    }
+  }
 }
 
 type Report = (
