@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import winston from 'winston';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -42,7 +43,7 @@ export const silentLogger: Logger = {
  * statement, so of those only codes and names are told; the stack goes without its message.
  */
 export function describeError(error: unknown): LogFields {
-  if (!(error instanceof Error)) return { error: typeof error };
+  if (!isNativeError(error)) return { error: typeof error };
   const text = (key: string): string | undefined => {
     const value: unknown = Reflect.get(error, key);
     return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;

@@ -45,7 +45,10 @@ export async function runApi(environment: RoleEnvironment): Promise<RunningApi> 
   const settings = toSettings(environment);
   const vault = createVault(environment.encryptionKey);
   const client = await connectClient(environment.temporal);
-  await ensureSearchAttributes(client.connection, environment.temporal.namespace);
+  // Where the server does not let us (Temporal Cloud), they were added in its console.
+  await ensureSearchAttributes(client.connection, environment.temporal.namespace).catch(
+    (error: unknown) => logger.warn('search attributes were not checked', describeError(error)),
+  );
   const database = connectDatabase(environment.databaseUrl, {
     poolSize: POOL_SIZE,
     applicationName: 'masar-api',

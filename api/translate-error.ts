@@ -1,4 +1,5 @@
 /** Translates whatever a request ended with into an ApiError, once, at the edge. */
+import { isNativeError } from 'node:util/types';
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { ApiError } from './problem.ts';
 
@@ -32,7 +33,7 @@ export function toApiError(error: unknown): ApiError {
     );
   }
   // Express marks what it refuses by itself, such as an undecodable path, with a status.
-  if (error instanceof Error && 'status' in error && error.status === 400) {
+  if (isNativeError(error) && 'status' in error && error.status === 400) {
     return new ApiError(
       'malformed_request',
       'The address of the request can’t be decoded. Check its percent signs.',
@@ -47,8 +48,9 @@ export function toApiError(error: unknown): ApiError {
 }
 
 export function isDatabaseAway(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
-  if (!(error instanceof Error)) return false;
+  if (!isNativeError(error)) return false;
+  // Connecting to a name with several addresses fails with all their errors at once.
+  if ('errors' in error && Array.isArray(error.errors)) return error.errors.some(isDatabaseAway);
   if ('code' in error && typeof error.code === 'string' && DATABASE_AWAY.test(error.code)) {
     return true;
   }

@@ -62,7 +62,7 @@ const acceptedSchema = z
   .meta({ id: 'Accepted' });
 
 const waitQuery = durationSchema
-  .refine((text) => durationToMs(text) <= MAX_WAIT_MS, 'must be 30s at most')
+  .pipe(z.string().refine((text) => durationToMs(text) <= MAX_WAIT_MS, 'must be 30s at most'))
   .transform(durationToMs)
   .optional()
   .meta({
