@@ -6,6 +6,8 @@ import type { ExecutionError } from '../workflows/contract.ts';
 
 /** Failure messages stand in every history event that mentions them, so they are kept short. */
 const MESSAGE_LIMIT = 4_000;
+/** A delay of 0 is the server's way of saying that no retry follows. */
+const SHORTEST_DELAY_MS = 1;
 
 /**
  * @param nodeId the node that failed
@@ -46,7 +48,7 @@ export function toApplicationFailure(detail: NodeFailureDetail): ApplicationFail
     message: detail.error.message,
     nonRetryable: !retryable,
     details: [detail],
-    ...(retryable ? { nextRetryDelay: detail.retryAfterMs } : {}),
+    ...(retryable ? { nextRetryDelay: Math.max(SHORTEST_DELAY_MS, detail.retryAfterMs) } : {}),
   });
 }
 

@@ -78,15 +78,17 @@ function runLocal(node: OperationPlanNode, input: RunNodeInput): Promise<RunNode
 }
 
 function runQueued(node: OperationPlanNode, input: RunNodeInput): Promise<RunNodeResult> {
+  // Temporal refuses an interval of 0 and a longest one below the first.
+  const initialInterval = Math.max(node.retry.initialIntervalMs, 1);
   const activities = proxyActivities<RunNode>({
     taskQueue: TASK_QUEUES.connectors,
     startToCloseTimeout: node.timeoutMs + TIMEOUT_GRACE_MS,
     heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
     retry: {
       maximumAttempts: node.retry.maximumAttempts + CRASH_ALLOWANCE,
-      initialInterval: node.retry.initialIntervalMs,
+      initialInterval,
       backoffCoefficient: node.retry.backoffCoefficient,
-      maximumInterval: node.retry.maximumIntervalMs,
+      maximumInterval: Math.max(node.retry.maximumIntervalMs, initialInterval),
     },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     summary: node.name,

@@ -312,13 +312,16 @@ export async function runAutomation(input: RunAutomationInput): Promise<RunAutom
   try {
     await whole.run(async () => {
       if (plan.timeoutMs === undefined) return advance();
-      const limit = sleep(plan.timeoutMs, { summary: 'Time limit of the execution' }).then(() => {
-        timedOut = true;
-        whole.cancel();
-      });
+      // The timer is left behind on purpose: the workflow's end removes it. Cancelled with the
+      // execution it has nothing to say, and nobody waits for it to say so.
+      sleep(plan.timeoutMs, { summary: 'Time limit of the execution' }).then(
+        () => {
+          timedOut = true;
+          whole.cancel();
+        },
+        () => undefined,
+      );
       await CancellationScope.cancellable(advance);
-      // The timer is left behind on purpose: the workflow's end removes it.
-      limit.catch(() => undefined);
     });
   } catch (error) {
     if (!isCancellation(error)) throw error;
