@@ -47,9 +47,15 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function startStack(options: StackOptions = {}): Promise<Stack> {
+/** Where the Temporal of the whole test run is. */
+export function temporalAddress(): string {
   const address = process.env.MASAR_TEST_TEMPORAL_ADDRESS;
   if (address === undefined) throw new Error('MASAR_TEST_TEMPORAL_ADDRESS is not set.');
+  return address;
+}
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const address = temporalAddress();
   const [{ url, database, drop }, namespace, port] = await Promise.all([
     createTestDatabase(),
     createTestNamespace(address),

@@ -1,0 +1,343 @@
+/**
+ * The shapes that a run of `runAutomation` can have: small definitions whose nodes do what a script
+ * says. Their histories are recorded (scripts/record-histories.ts) and replayed, and they run on
+ * workers that cache nothing.
+ */
+import { CONNECTOR_MANIFESTS } from '../../connectors/catalog.ts';
+import type { NodeFailureDetail } from '../../workflows/activity-contract.ts';
+import type { NodeStatus, ResolveNodeInput, RunAutomationInput } from '../../workflows/contract.ts';
+import { type DefinitionInput, definitionSchema } from '../../workflows/graph/definition.ts';
+import type { Json, JsonObject } from '../../workflows/graph/json.ts';
+import { planDefinition } from '../../workflows/graph/plan.ts';
+
+/** What one attempt at a node does. */
+export type Step =
+  | { readonly output: Json; readonly afterMs?: number }
+  | { readonly verdict: NodeFailureDetail['verdict']; readonly retryAfterMs?: number }
+  | { readonly waits: 'for cancellation' };
+
+/** What somebody does while the run goes on. */
+export interface Hands {
+  /** Waits until an attempt at the node has begun. */
+  begun(nodeId: string): Promise<void>;
+  /** Waits until the `state` query shows the node so. */
+  until(nodeId: string, status: NodeStatus): Promise<void>;
+  resolve(resolution: Omit<ResolveNodeInput, 'iteration'>): Promise<void>;
+  cancel(): Promise<void>;
+}
+
+export interface Shape {
+  /** Also the execution's id and the name of its history. */
+  readonly name: string;
+  readonly definition: Omit<DefinitionInput, 'workflowId' | 'name'>;
+  readonly lead?: JsonObject;
+  /** By node: what its attempts do, one after the other. Without a script a node answers `{}`. */
+  readonly script?: Readonly<Record<string, readonly Step[]>>;
+  readonly during?: (hands: Hands) => Promise<void>;
+  readonly ends: {
+    readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
+    /** Result of a completed run, or type of the failure of a failed one. */
+    readonly with?: JsonObject | string;
+    readonly nodes: Readonly<Record<string, NodeStatus>>;
+  };
+}
+
+const LEAD = {
+  id: 'lead-1',
+  name: 'نور الهدى',
+  email: 'nour@example.com',
+  phone: '+971501234567',
+  score: 80,
+};
+
+const mail = {
+  id: 'mail',
+  name: 'Welcome mail',
+  type: 'email',
+  config: { to: '{{ lead.email }}', subject: 'مرحباً {{ lead.name }}', text: 'Welcome' },
+} as const;
+const wa = {
+  id: 'wa',
+  name: 'WhatsApp',
+  type: 'whatsapp',
+  config: { to: '{{ lead.phone }}', text: 'Hello {{ lead.name }}' },
+} as const;
+const row = {
+  id: 'row',
+  name: 'Lead list',
+  type: 'google-sheets',
+  config: { spreadsheetId: 'sheet-1', range: 'Leads!A:B', values: ['{{ lead.id }}', 'new'] },
+} as const;
+const crm = {
+  id: 'crm',
+  name: 'CRM',
+  type: 'http',
+  config: { method: 'POST', url: 'https://crm.example.com/leads', body: { id: '{{ lead.id }}' } },
+} as const;
+const score = { id: 'score', type: 'code', config: { code: 'return { tier: "gold" }' } } as const;
+
+export const SHAPES: readonly Shape[] = [
+  {
+    name: 'linear',
+    definition: {
+      nodes: [mail, wa, row, score],
+      connections: [
+        { from: 'mail', to: 'wa' },
+        { from: 'wa', to: 'row' },
+        { from: 'row', to: 'score' },
+      ],
+    },
+    script: { score: [{ output: { tier: 'gold' } }] },
+    ends: {
+      status: 'COMPLETED',
+      with: { score: { tier: 'gold' } },
+      nodes: { mail: 'succeeded', wa: 'succeeded', row: 'succeeded', score: 'succeeded' },
+    },
+  },
+  {
+    name: 'dead-path-and-join',
+    definition: {
+      nodes: [
+        {
+          id: 'hot',
+          type: 'condition',
+          config: { left: '{{ lead.score }}', operator: 'gte', right: 90 },
+        },
+        wa,
+        { id: 'keep', type: 'set', config: { values: { tier: 'cold' } } },
+        { ...row, config: { ...row.config, values: ['{{ lead.id }}', '{{ vars.tier }}'] } },
+      ],
+      connections: [
+        { from: 'hot', output: 'true', to: 'wa' },
+        { from: 'hot', output: 'false', to: 'keep' },
+        { from: 'wa', to: 'row' },
+        { from: 'keep', to: 'row' },
+      ],
+    },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { hot: 'succeeded', wa: 'skipped', keep: 'succeeded', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'parallel-and-join',
+    definition: {
+      nodes: [mail, wa, crm, row],
+      connections: [
+        { from: 'mail', to: 'row' },
+        { from: 'wa', to: 'row' },
+        { from: 'crm', to: 'row' },
+      ],
+    },
+    // They end in the opposite order of their starts.
+    script: {
+      mail: [{ output: {}, afterMs: 600 }],
+      wa: [{ output: {}, afterMs: 300 }],
+    },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { mail: 'succeeded', wa: 'succeeded', crm: 'succeeded', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'retry-then-success',
+    // A first interval above the longest one that a definition has by default.
+    definition: { nodes: [{ ...mail, retry: { initialInterval: '10m' } }], connections: [] },
+    script: {
+      mail: [{ verdict: 'retry', retryAfterMs: 200 }, { verdict: 'retry' }, { output: {} }],
+    },
+    ends: { status: 'COMPLETED', with: { mail: {} }, nodes: { mail: 'succeeded' } },
+  },
+  {
+    name: 'queued-from-the-start',
+    definition: { nodes: [{ ...mail, dispatch: 'queued' }], connections: [] },
+    ends: { status: 'COMPLETED', with: { mail: {} }, nodes: { mail: 'succeeded' } },
+  },
+  {
+    name: 'error-output',
+    definition: {
+      nodes: [mail, wa, row],
+      connections: [
+        { from: 'mail', to: 'wa' },
+        { from: 'mail', output: 'error', to: 'row' },
+      ],
+    },
+    script: { mail: [{ verdict: 'failed' }] },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { mail: 'failed', wa: 'skipped', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'failure-ends',
+    definition: {
+      nodes: [mail, wa, row],
+      connections: [
+        { from: 'mail', to: 'wa' },
+        { from: 'wa', to: 'row' },
+      ],
+    },
+    script: { wa: [{ verdict: 'failed' }] },
+    ends: {
+      status: 'FAILED',
+      with: 'scripted',
+      nodes: { mail: 'succeeded', wa: 'failed', row: 'skipped' },
+    },
+  },
+  {
+    name: 'on-error-continue',
+    definition: {
+      nodes: [{ ...mail, onError: 'continue' }, row],
+      connections: [{ from: 'mail', to: 'row' }],
+    },
+    script: { mail: [{ verdict: 'failed' }] },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { mail: 'failed', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'unknown-was-sent',
+    definition: { nodes: [wa, row], connections: [{ from: 'wa', to: 'row' }] },
+    script: { wa: [{ verdict: 'unknown' }] },
+    during: async ({ until, resolve }) => {
+      await until('wa', 'unknown');
+      await resolve({ nodeId: 'wa', outcome: 'sent', output: { messageId: 'seen in the chat' } });
+    },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { wa: 'succeeded', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'unknown-is-resent',
+    definition: { nodes: [wa, row], connections: [{ from: 'wa', to: 'row' }] },
+    script: { wa: [{ verdict: 'unknown' }, { output: {} }] },
+    during: async ({ until, resolve }) => {
+      await until('wa', 'unknown');
+      await resolve({ nodeId: 'wa', outcome: 'resend' });
+    },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { wa: 'succeeded', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'unknown-was-not-sent',
+    definition: { nodes: [wa, row], connections: [{ from: 'wa', to: 'row' }] },
+    script: { wa: [{ verdict: 'unknown' }] },
+    during: async ({ until, resolve }) => {
+      await until('wa', 'unknown');
+      await resolve({ nodeId: 'wa', outcome: 'not_sent' });
+    },
+    ends: { status: 'FAILED', with: 'scripted', nodes: { wa: 'failed', row: 'skipped' } },
+  },
+  {
+    // At once: a queued attempt, one that waits for its time, and one that is held.
+    name: 'cancelled',
+    definition: {
+      nodes: [{ ...crm, dispatch: 'queued' }, row, wa, { ...score, id: 'last' }],
+      connections: [{ from: 'crm', to: 'last' }],
+      settings: { timeout: '7d' },
+    },
+    script: {
+      crm: [{ waits: 'for cancellation' }],
+      row: [{ verdict: 'retry', retryAfterMs: 3_600_000 }],
+      wa: [{ verdict: 'unknown' }],
+    },
+    during: async ({ begun, until, cancel }) => {
+      await begun('crm');
+      await until('row', 'retrying');
+      await until('wa', 'unknown');
+      await cancel();
+    },
+    ends: {
+      status: 'CANCELLED',
+      nodes: { crm: 'cancelled', row: 'cancelled', wa: 'unknown', last: 'skipped' },
+    },
+  },
+  {
+    name: 'cancelled-in-a-local-attempt',
+    definition: { nodes: [mail, wa], connections: [{ from: 'mail', to: 'wa' }] },
+    script: { mail: [{ waits: 'for cancellation' }] },
+    during: async ({ begun, cancel }) => {
+      await begun('mail');
+      await cancel();
+    },
+    ends: { status: 'CANCELLED', nodes: { mail: 'cancelled', wa: 'skipped' } },
+  },
+  {
+    name: 'timed-out',
+    definition: {
+      nodes: [mail, row],
+      connections: [{ from: 'mail', to: 'row' }],
+      settings: { timeout: '1s' },
+    },
+    script: { mail: [{ verdict: 'retry', retryAfterMs: 3_600_000 }] },
+    ends: {
+      status: 'FAILED',
+      with: 'execution_timed_out',
+      nodes: { mail: 'cancelled', row: 'skipped' },
+    },
+  },
+  {
+    name: 'expression-error',
+    definition: {
+      nodes: [
+        mail,
+        { ...wa, config: { to: '{{ lead.mobile }}', text: 'Hello' } },
+        { ...row, join: 'any' },
+      ],
+      connections: [
+        { from: 'mail', to: 'wa' },
+        { from: 'wa', to: 'row' },
+      ],
+    },
+    ends: {
+      status: 'FAILED',
+      with: 'unknown_name',
+      nodes: { mail: 'succeeded', wa: 'failed', row: 'skipped' },
+    },
+  },
+  {
+    name: 'ledger-away-then-ok',
+    definition: {
+      nodes: [mail, { ...row, dispatch: 'queued' }],
+      connections: [{ from: 'mail', to: 'row' }],
+    },
+    script: {
+      mail: [{ verdict: 'ledger_unavailable' }, { output: {} }],
+      row: [{ verdict: 'ledger_unavailable' }, { output: {} }],
+    },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { mail: 'succeeded', row: 'succeeded' },
+    },
+  },
+];
+
+/** What the shape's workflow is started with. */
+export function inputOf(shape: Shape, executionId: string): RunAutomationInput {
+  const definition = definitionSchema.parse({
+    workflowId: shape.name,
+    name: shape.name,
+    ...shape.definition,
+  });
+  return {
+    executionId,
+    projectId: '00000000-0000-4000-8000-000000000000',
+    mode: 'sandbox',
+    plan: planDefinition(definition, CONNECTOR_MANIFESTS, { version: 1 }),
+    leadId: LEAD.id,
+    lead: LEAD,
+    input: {},
+    trigger: { type: 'api' },
+  };
+}
