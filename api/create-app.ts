@@ -99,6 +99,11 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
   ];
 }
 
+/** The OpenAPI document of all endpoints. Asks nobody. */
+export function createApiDocument(deps: ApiDeps): ReturnType<typeof createOpenApiDocument> {
+  return createOpenApiDocument(createEndpoints(deps), productVersion());
+}
+
 export function createApp(deps: ApiDeps): Express {
   const { settings, database, vault, logger } = deps;
   const endpoints = createEndpoints(deps);
