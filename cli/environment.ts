@@ -36,7 +36,6 @@ const variables = z.object({
   MASAR_DATA: z.string().default('.masar'),
   MASAR_API_KEY: z
     .string()
-    .min(16, 'at least 16 characters long')
     .regex(/^[\x21-\x7e]*$/, 'without spaces or characters outside ASCII')
     .optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),

@@ -198,8 +198,9 @@ async function checkTemporal(settings: TemporalSettings): Promise<void> {
 }
 
 function grpcReason(error: unknown): string {
-  if (isGrpcServiceError(error)) return error.details;
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  // Becomes a part of a sentence.
+  return (isGrpcServiceError(error) ? error.details : message).replace(/\.+$/, '');
 }
 
 function unreachable(message: string, cause: unknown): OperatorError {

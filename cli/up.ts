@@ -41,6 +41,7 @@ export interface UpOptions {
 }
 
 const HEALTH_TIMEOUT_MS = 60_000;
+const SAFE_KEY_LENGTH = 16;
 const STOP_ORDER = ['api', 'worker', 'emulators'];
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
@@ -130,6 +131,11 @@ async function run(context: Run): Promise<number> {
   signal.throwIfAborted();
 
   await migrate(postgres.address);
+  if (environment.apiKey !== undefined && environment.apiKey.length < SAFE_KEY_LENGTH) {
+    terminal.warn(
+      `MASAR_API_KEY has fewer than ${SAFE_KEY_LENGTH} characters, which can be guessed. Take a random one (openssl rand -base64 24) for anything but a try.`,
+    );
+  }
   const newKey = await ensureApiKey(environment, postgres.address);
   signal.throwIfAborted();
 
