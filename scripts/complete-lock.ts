@@ -10,16 +10,16 @@ const LOCK = new URL('../package-lock.json', import.meta.url);
 const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'win32'];
 const PROCESSORS = ['arm64', 'x64', 'ia32', 'arm', 'ppc64', 's390x', 'riscv64', 'loong64'];
 
-const packageSchema = z.looseObject({
-  dev: z.boolean().optional(),
-  optionalDependencies: z.record(z.string(), z.string()).optional(),
-});
-const lockSchema = z.looseObject({ packages: z.record(z.string(), packageSchema) });
+/** Records keep the order of their fields, so that the file changes only where something is added. */
+const lockSchema = z
+  .record(z.string(), z.unknown())
+  .and(z.object({ packages: z.record(z.string(), z.record(z.string(), z.unknown())) }));
+const optionalSchema = z.record(z.string(), z.string()).default({});
 
 const lock = lockSchema.parse(JSON.parse(await readFile(LOCK, 'utf8')));
 const added: string[] = [];
 for (const [path, entry] of Object.entries(lock.packages)) {
-  for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
+  for (const [name, range] of Object.entries(optionalSchema.parse(entry.optionalDependencies))) {
     const key = `node_modules/${name}`;
     if (key in lock.packages || `${path}/${key}` in lock.packages) continue;
     const words = name.split(/[-/]/);
@@ -37,6 +37,10 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     };
     added.push(name);
   }
+}
+if (added.length === 0) {
+  process.stdout.write('package-lock.json is complete.\n');
+  process.exit(0);
 }
 const sorted = Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1));
 await writeFile(
