@@ -4,6 +4,14 @@ import type { ProblemIssue } from './problem.ts';
 
 type ZodIssue = z.core.$ZodIssue;
 
+const FORMATS: Readonly<Record<string, string>> = {
+  date: 'a date such as 2026-03-01',
+  datetime: 'a time such as 2026-03-01T09:00:00Z',
+  email: 'an e-mail address',
+  url: 'a URL',
+  uuid: 'a UUID',
+};
+
 /** @returns the JSON pointer (RFC 6901) of a path */
 export function toPointer(path: readonly PropertyKey[]): string {
   return path
@@ -53,6 +61,10 @@ function sentence(issue: ZodIssue): string {
         ? 'has a value that is not known here.'
         : 'matches none of the allowed forms.';
     case 'invalid_format':
+      // zod's own words name the format only; a schema's own message is a sentence already.
+      return issue.message.startsWith('Invalid ')
+        ? `must be ${FORMATS[issue.format] ?? `a valid ${issue.format}`}.`
+        : `${decapitalized(issue.message)}.`;
     case 'custom':
     case 'not_multiple_of':
     case 'invalid_key':

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createLedger } from '../../db/ledger.ts';
+import { startTestApi, type TestApi } from '../support/api.ts';
+import { chain } from '../support/definitions.ts';
+import { eventually } from '../support/eventually.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.stop());
+
+/** Only a run with a worker can get there; tests/engine does. */
+const NEEDS_A_WORKER = ['resolveNode 202'];
+
+test('every endpoint answers what it documents', async () => {
+  const smtp = {
+    host: 'smtp.example.com',
+    port: 587,
+    user: 'u',
+    password: 'p',
+    from: 'a@b.example',
+  };
+  const node = { leadId: 'l1', workflowId: 'w1', nodeId: 'n1' };
+  const steps: readonly (readonly [method: string, path: string, body?: unknown])[] = [
+    ['POST', '/api/workflows', chain('w1')],
+    ['PUT', '/api/workflows/w1', chain('w1', 1)],
+    ['PUT', '/api/workflows/w2', chain('w2', 1)],
+    ['POST', '/api/workflows/validate', chain('w1')],
+    ['GET', '/api/workflows'],
+    ['GET', '/api/workflows/w1'],
+    ['POST', '/api/workflows/w1/publish'],
+    ['GET', '/api/workflows/w1/versions'],
+    ['DELETE', '/api/workflows/w2'],
+    ['POST', '/api/workflows/w1/executions', { lead: { id: 'l1', name: 'L' } }],
+    ['GET', '/api/executions'],
+    ['POST', '/api/leads', { name: 'N' }],
+    ['GET', '/api/leads'],
+    ['GET', '/api/leads/l1'],
+    ['PATCH', '/api/leads/l1', { score: 1 }],
+    ['POST', '/api/events', { type: 'lead.created', leadId: 'l1' }],
+    ['GET', '/api/connectors'],
+    ['GET', '/api/sandbox/outbox'],
+    [
+      'POST',
+      '/api/automation/email/send',
+      { ...node, config: { to: 'a@b.example', subject: 's', text: 't' } },
+    ],
+    [
+      'POST',
+      '/api/automation/whatsapp/send',
+      { ...node, config: { to: '+971500000000', text: 't' } },
+    ],
+    [
+      'POST',
+      '/api/automation/google-sheets/process',
+      { ...node, config: { spreadsheetId: 's', range: 'A', values: [1] } },
+    ],
+    ['POST', '/api/automation/code/execute', { ...node, config: { code: 'return 1' } }],
+    ['GET', '/api/automation/workflow/w1/logs'],
+    ['GET', '/api/automation/metrics'],
+    ['GET', '/api/automation/queue/status'],
+    ['GET', '/api/automation/health'],
+    ['GET', '/api/health'],
+    ['POST', '/api/credentials', { name: 'c1', type: 'smtp', data: smtp }],
+    ['GET', '/api/credentials'],
+    ['POST', '/api/workflows/w1/unpublish'],
+  ];
+  for (const [method, path, body] of steps) {
+    const answer = await api.send(method, path, body);
+    expect([method, path, answer.status < 300, answer.body]).toEqual([
+      method,
+      path,
+      true,
+      answer.body,
+    ]);
+  }
+
+  const credential = (await api.send('GET', '/api/credentials')).body.items[0].credentialId;
+  await api.send('GET', `/api/credentials/${credential}`);
+  await api.send('PATCH', `/api/credentials/${credential}`, { data: smtp });
+  await api.send('DELETE', `/api/credentials/${credential}`);
+
+  await api.send('POST', '/api/workflows/w1/publish');
+  const waiting = api.send('POST', '/api/workflows/w1/executions?wait=10s', {
+    lead: { id: 'waits', name: 'W' },
+  });
+  const executionId = await eventually(async () => {
+    const row = await api.store.database('executions').where({ lead_id: 'waits' }).first('id');
+    if (row === undefined) throw new Error('not accepted yet');
+    return String(row.id);
+  });
+  await api.send('POST', `/api/executions/${executionId}/cancel`);
+  await createLedger(api.store.database).end(executionId, {
+    status: 'cancelled',
+    result: null,
+    error: null,
+  });
+  await waiting;
+  await api.send('GET', `/api/executions/${executionId}`);
+  await api.send('GET', `/api/executions/${executionId}/events`);
+  await api.send('GET', `/api/automation/execution/${executionId}/status`);
+
+  const documented = api.endpoints.flatMap((endpoint) =>
+    Object.keys(endpoint.responses).map((status) => `${endpoint.operationId} ${status}`),
+  );
+  const missing = documented.filter((each) => !api.answered.has(each));
+  expect(missing).toEqual(NEEDS_A_WORKER);
+});
