@@ -19,8 +19,9 @@ import { validateDefinition } from '../workflows/graph/validate.ts';
 import type { Fingerprint } from './idempotency.ts';
 import { canonicalJson, keyedExecutionId, newExecutionId, newLeadId } from './identifiers.ts';
 import type { PlanCache } from './plan-cache.ts';
-import { ApiError, type ProblemIssue } from './problem.ts';
+import { ApiError } from './problem.ts';
 import { inProgress, reusedKey, unknownLead, unknownWorkflow } from './refusals.ts';
+import { requireCredentials } from './required-credentials.ts';
 import type { ApiSettings } from './settings.ts';
 import type { StartDispatcher } from './start-dispatcher.ts';
 
@@ -89,64 +90,6 @@ export function createStartService(deps: StartServiceDeps) {
     return hasCredentials || settings.environmentCredentials.size > 0 ? 'live' : 'sandbox';
   }
 
-  /** In live mode every node must have what it logs in with, or the run would fail half way. */
-  async function requireCredentials(projectId: string, plan: ExecutionPlan): Promise<void> {
-    const needy = plan.nodes.flatMap((node, index) => {
-      const manifest = catalog.find((entry) => entry.type === node.type);
-      return node.kind === 'control' || manifest === undefined || manifest.credential === null
-        ? []
-        : [{ node, manifest, index }];
-    });
-    const named = needy.flatMap(({ node }) =>
-      node.credential === undefined ? [] : [node.credential],
-    );
-    const stored = named.length === 0 ? [] : await credentials.findAll(projectId, named);
-    const issues = needy.flatMap(({ node, manifest, index }): ProblemIssue[] => {
-      const pointer = `/nodes/${index}/credential`;
-      const about = { severity: 'error', nodeId: node.id, pointer } as const;
-      if (node.credential === undefined) {
-        return manifest.credentialOptional === true ||
-          settings.environmentCredentials.has(manifest.type)
-          ? []
-          : [
-              {
-                ...about,
-                code: 'credential_missing',
-                message: `"${node.name}" has no credential. Store one for ${manifest.title} and name it in the node, set it in the environment, or start in sandbox mode.`,
-              },
-            ];
-      }
-      const known = stored.find(
-        ({ credentialId, name }) => credentialId === node.credential || name === node.credential,
-      );
-      if (known === undefined) {
-        return [
-          {
-            ...about,
-            code: 'unknown_credential',
-            message: `"${node.name}" names a credential that is not stored. Store it, or name another.`,
-          },
-        ];
-      }
-      return known.type === manifest.credential?.type
-        ? []
-        : [
-            {
-              ...about,
-              code: 'wrong_credential_type',
-              message: `"${node.name}" names a credential of type "${known.type}"; ${manifest.title} needs one of type "${manifest.credential?.type}".`,
-            },
-          ];
-    });
-    if (issues.length > 0) {
-      throw new ApiError(
-        'credentials_missing',
-        `${issues.length === 1 ? 'A node lacks' : `${issues.length} nodes lack`} a credential, so the execution could not run in live mode.`,
-        { issues },
-      );
-    }
-  }
-
   /** Writes the execution and hands it over. @returns false if the key or the id was taken */
   async function accept(
     execution: NewExecution,
@@ -195,7 +138,7 @@ export function createStartService(deps: StartServiceDeps) {
           throw unknownLead();
         }
         const mode = modeOf(request.mode, facts.hasCredentials);
-        if (mode === 'live') await requireCredentials(projectId, plan);
+        if (mode === 'live') await requireCredentials(deps, projectId, plan);
         const accepted = await accept(
           {
             executionId,
@@ -250,7 +193,7 @@ export function createStartService(deps: StartServiceDeps) {
       const accepted: Accepted = { executionId, workflowId, version: 0 };
       if (facts.knownRequestHash !== undefined) return accepted;
       const mode = modeOf(request.mode, facts.hasCredentials);
-      if (mode === 'live') await requireCredentials(projectId, plan);
+      if (mode === 'live') await requireCredentials(deps, projectId, plan);
       const written = await accept(
         {
           ...accepted,
