@@ -3,16 +3,18 @@
  * is promised, so nobody need wait for Temporal. What can't be handed over now (Temporal is away,
  * too much is waiting, this process dies) is started by the reconciler, which looks for it.
  */
+import { once } from 'node:events';
 import type { ExecutionStarter, StartableExecution } from '../temporal/start-execution.ts';
 import { describeError, type Logger } from './logger.ts';
 
 /** Starts under way at once: more would only queue up in the server. */
 const MAX_IN_FLIGHT = 32;
 const MAX_WAITING = 2_000;
+const DRAIN_MS = 5_000;
 
 export interface StartDispatcher {
   submit(execution: StartableExecution): void;
-  /** Waits until everything submitted was tried. */
+  /** Waits until everything submitted was tried, for a few seconds at most. */
   drain(): Promise<void>;
 }
 
@@ -56,7 +58,13 @@ export function createStartDispatcher(start: ExecutionStarter, logger: Logger): 
     },
 
     async drain() {
-      while (inFlight.size > 0) await Promise.all(inFlight);
+      const limit = AbortSignal.timeout(DRAIN_MS);
+      const over = once(limit, 'abort');
+      while (inFlight.size > 0 && !limit.aborted) {
+        await Promise.race([Promise.all(inFlight), over]);
+      }
+      // What still waits is the reconciler's.
+      waiting.length = 0;
     },
   };
 }
