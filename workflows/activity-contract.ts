@@ -1,5 +1,5 @@
 /** What the workflows ask of activities. Types only: the workflows never import an activity. */
-import type { ExecutionError, NodeStatus } from './contract.ts';
+import type { ExecutionError, NodeStatus, RunAutomationInput } from './contract.ts';
 import type { Json, JsonObject } from './graph/json.ts';
 
 /** What a control node did, or that a node was skipped: written in batches, since nobody is called. */
@@ -8,9 +8,13 @@ export interface NodeRecord {
   readonly nodeName: string;
   readonly iteration: string;
   readonly type: string;
-  readonly status: Extract<NodeStatus, 'succeeded' | 'failed' | 'skipped' | 'cancelled'>;
+  readonly status: Extract<
+    NodeStatus,
+    'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled'
+  >;
   readonly startedAt: string;
-  readonly endedAt: string;
+  /** null while the node waits. */
+  readonly endedAt: string | null;
   readonly input: Json;
   readonly output: Json;
   readonly port: string | null;
@@ -74,6 +78,31 @@ export interface NodeFailureDetail {
   readonly retryAfterMs: number;
 }
 
+/** What a respond node answers. */
+export interface ExecutionResponse {
+  readonly status: number;
+  readonly body: Json;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface SubworkflowRequest {
+  readonly projectId: string;
+  readonly parentExecutionId: string;
+  readonly nodeId: string;
+  readonly iteration: string;
+  readonly workflowId: string;
+  readonly leadId: string | null;
+  readonly lead: JsonObject | null;
+  readonly input: JsonObject;
+  readonly mode: 'live' | 'sandbox';
+  /** Definitions that lead here, the caller last. */
+  readonly ancestors: readonly string[];
+}
+
+export type SubworkflowAnswer =
+  | { readonly start: RunAutomationInput; readonly summary: string }
+  | { readonly error: ExecutionError };
+
 /** Activities of every execution, besides the one per connector operation (`<connector>.<operation>`). */
 export interface ExecutionActivities {
   /** Writes how the execution ended, with what control nodes did last. Repeating it changes nothing. */
@@ -86,7 +115,18 @@ export interface ExecutionActivities {
   'execution.status'(input: {
     readonly executionId: string;
     readonly status: 'running' | 'waiting' | 'paused' | 'unknown';
+    readonly records?: readonly NodeRecord[];
   }): Promise<void>;
+  /** Stores the answer for whoever waits for the execution. The first one counts. */
+  'execution.respond'(input: {
+    readonly executionId: string;
+    readonly response: ExecutionResponse;
+  }): Promise<void>;
+  /**
+   * Accepts the execution of another definition, once per (execution, node, iteration).
+   * @returns what to start it with, or why that can't be
+   */
+  'execution.prepareSubworkflow'(input: SubworkflowRequest): Promise<SubworkflowAnswer>;
   /** Stores a person's answer about a send whose outcome was unknown. */
   'execution.resolve'(input: {
     readonly executionId: string;

@@ -55,6 +55,13 @@ export type ExecutionTrigger =
   | { readonly type: 'manual' }
   | { readonly type: 'node' }
   | {
+      readonly type: 'subworkflow';
+      readonly parentExecutionId: string;
+      /** Definitions that lead here, the outermost first: a cycle or a too deep nesting is refused. */
+      readonly ancestors: readonly string[];
+    }
+  | { readonly type: 'retry'; readonly ofExecutionId: string; readonly fromNode?: string }
+  | {
       readonly type: 'event';
       readonly event: string;
       readonly eventId: string;
@@ -70,6 +77,14 @@ export interface RunAutomationInput {
   readonly lead: JsonObject | null;
   readonly input: JsonObject;
   readonly trigger: ExecutionTrigger;
+  /** Results that this execution keeps from the one it repeats, by node id of the outermost graph. */
+  readonly kept?: Readonly<Record<string, KeptResult>>;
+}
+
+/** What a node that isn't run again had given. */
+export interface KeptResult {
+  readonly output: Json;
+  readonly port: string;
 }
 
 export interface RunAutomationResult {
@@ -83,6 +98,7 @@ export const STATE_QUERY = 'state';
 export interface NodeState {
   readonly nodeId: string;
   readonly name: string;
+  readonly iteration: string;
   readonly status: NodeStatus;
   readonly attempts: number;
   readonly error: ExecutionError | null;
@@ -99,4 +115,26 @@ export interface ResolveNodeInput {
   readonly iteration: string;
   readonly outcome: 'sent' | 'not_sent' | 'resend';
   readonly output?: Json;
+}
+
+/** Update `decideApproval`: a person approves or rejects. */
+export const DECIDE_APPROVAL_UPDATE = 'decideApproval';
+export interface DecideApprovalInput {
+  readonly nodeId: string;
+  readonly iteration: string;
+  readonly decision: 'approve' | 'reject';
+  readonly comment?: string;
+  /** Who decided, as the API knows them. */
+  readonly by: string;
+}
+
+/** Updates `pause` and `resume`: whether further nodes start. */
+export const PAUSE_UPDATE = 'pause';
+export const RESUME_UPDATE = 'resume';
+
+/** Signal `event`: something that a wait node may be waiting for. */
+export const EVENT_SIGNAL = 'event';
+export interface EventSignalInput {
+  readonly event: string;
+  readonly data: Json;
 }

@@ -11,9 +11,11 @@ import type {
   NodeStatus,
 } from './contract.ts';
 import type { Json } from './graph/json.ts';
-import type { ExecutionPlan, PlanNode } from './graph/plan-types.ts';
+import { allNodes, type ExecutionPlan, type PlanNode } from './graph/plan-types.ts';
 
 interface Progress {
+  readonly node: PlanNode;
+  readonly iteration: string;
   status: NodeStatus;
   attempts: number;
   startedAt: number | null;
@@ -23,6 +25,8 @@ interface Progress {
 
 /** In a larger graph the details list only nodes that are at work or went wrong. */
 const FULL_TABLE_NODES = 40;
+
+const NOTEWORTHY: readonly NodeStatus[] = ['running', 'waiting', 'retrying', 'failed', 'unknown'];
 
 const SYMBOLS: Readonly<Record<NodeStatus, string>> = {
   pending: '·',
@@ -54,42 +58,59 @@ export interface NodeChange {
 }
 
 export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
-  const progress = new Map<string, Progress>(
-    plan.nodes.map((node) => [
-      node.id,
-      { status: 'pending', attempts: 0, startedAt: null, endedAt: null, error: null },
-    ]),
+  const outermost = new Map<string, Progress>(
+    plan.nodes.map((node) => [node.id, pending(node, '')]),
   );
+  /** Nodes inside a forEach, by node and iteration, until they end; then only their number is kept. */
+  const inner = new Map<string, Progress>();
+  const innerEnded = new Map<NodeStatus, number>();
+  const size = allNodes(plan).length;
   let status: ExecutionStatus = 'running';
   let records: NodeRecord[] = [];
+  let isStale = false;
 
-  function entry(nodeId: string): Progress {
-    const found = progress.get(nodeId);
-    if (found === undefined) throw new Error(`The plan has no node "${nodeId}".`);
+  function entry(node: PlanNode, iteration: string): Progress {
+    if (iteration === '') {
+      const found = outermost.get(node.id);
+      if (found === undefined) throw new Error(`The plan has no node "${node.id}".`);
+      return found;
+    }
+    const key = `${node.id}\n${iteration}`;
+    const found = inner.get(key) ?? pending(node, iteration);
+    inner.set(key, found);
     return found;
   }
 
+  /** A burst of changes costs one table. */
+  function show(): void {
+    if (isStale) return;
+    isStale = true;
+    void Promise.resolve().then(() => {
+      isStale = false;
+      options.changed(details());
+    });
+  }
+
   function details(): string {
-    const counts = new Map<NodeStatus, number>();
-    for (const { status: of } of progress.values()) counts.set(of, (counts.get(of) ?? 0) + 1);
+    const counts = new Map<NodeStatus, number>(innerEnded);
+    const active = [...outermost.values(), ...inner.values()];
+    for (const { status: of } of active) counts.set(of, (counts.get(of) ?? 0) + 1);
     const summary = [...counts].map(([of, count]) => `${count} ${of}`).join(', ');
     const shown =
-      plan.nodes.length <= FULL_TABLE_NODES
-        ? plan.nodes
-        : plan.nodes.filter((node) =>
-            ['running', 'waiting', 'retrying', 'failed', 'unknown'].includes(entry(node.id).status),
-          );
-    const rows = shown.map((node) => row(node, entry(node.id)));
+      size <= FULL_TABLE_NODES && inner.size <= FULL_TABLE_NODES
+        ? active
+        : active.filter(({ status: of }) => NOTEWORTHY.includes(of)).slice(0, FULL_TABLE_NODES);
     return [
       `**${status}** · ${summary}`,
       '',
       '| | Node | Connector | Status | Attempts | Started | Took | Last error |',
       '|---|---|---|---|---|---|---|---|',
-      ...rows,
+      ...shown.map((of) => row(of)),
     ].join('\n');
   }
 
-  function row(node: PlanNode, of: Progress): string {
+  function row(of: Progress): string {
+    const { node } = of;
     const type = node.kind === 'operation' ? `${node.type}.${node.operation}` : node.type;
     const started = of.startedAt === null ? '' : new Date(of.startedAt).toISOString().slice(11, 23);
     const took =
@@ -97,7 +118,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
     const error = of.error === null ? '' : `${of.error.code}: ${of.error.message}`;
     const cells = [
       SYMBOLS[of.status],
-      node.name,
+      of.iteration === '' ? node.name : `${node.name} (item ${of.iteration})`,
       type,
       of.status,
       attempts(of),
@@ -111,11 +132,12 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
   return {
     setStatus(next: ExecutionStatus): void {
       status = next;
-      options.changed(details());
+      show();
     },
 
-    set(node: PlanNode, next: NodeStatus, change: NodeChange = {}): void {
-      const of = entry(node.id);
+    /** @param iteration empty outside of forEach */
+    set(node: PlanNode, iteration: string, next: NodeStatus, change: NodeChange = {}): void {
+      const of = entry(node, iteration);
       const now = options.now();
       of.status = next;
       if (next === 'running' && of.startedAt === null) of.startedAt = now;
@@ -123,15 +145,20 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
       if (change.error !== undefined) of.error = change.error;
       if (isEnd(next)) {
         of.endedAt = now;
+        if (inner.delete(`${node.id}\n${iteration}`)) {
+          innerEnded.set(next, (innerEnded.get(next) ?? 0) + 1);
+        }
+      }
+      if (isEnd(next) || next === 'waiting') {
         if (change.record === true) {
           records.push({
             nodeId: node.id,
             nodeName: node.name,
-            iteration: '',
+            iteration,
             type: node.type,
             status: next,
             startedAt: new Date(of.startedAt ?? now).toISOString(),
-            endedAt: new Date(now).toISOString(),
+            endedAt: next === 'waiting' ? null : new Date(now).toISOString(),
             input: change.input ?? null,
             output: change.output ?? null,
             port: change.port ?? null,
@@ -139,7 +166,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
           });
         }
       }
-      options.changed(details());
+      show();
     },
 
     /** Rows not yet written; the caller writes them with its next activity. */
@@ -150,22 +177,26 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
     },
 
     state(): ExecutionState {
-      const nodes: NodeState[] = plan.nodes.map((node) => {
-        const of = entry(node.id);
-        return {
+      const nodes = [...outermost.values(), ...inner.values()].map(
+        ({ node, iteration, status: of, attempts: made, error }): NodeState => ({
           nodeId: node.id,
           name: node.name,
-          status: of.status,
-          attempts: of.attempts,
-          error: of.error,
-        };
-      });
+          iteration,
+          status: of,
+          attempts: made,
+          error,
+        }),
+      );
       return { status, nodes };
     },
   };
 }
 
-function isEnd(status: NodeStatus): status is NodeRecord['status'] {
+function pending(node: PlanNode, iteration: string): Progress {
+  return { node, iteration, status: 'pending', attempts: 0, startedAt: null, endedAt: null, error: null };
+}
+
+function isEnd(status: NodeStatus): status is Exclude<NodeRecord['status'], 'waiting'> {
   return (
     status === 'succeeded' || status === 'failed' || status === 'skipped' || status === 'cancelled'
   );

@@ -97,7 +97,8 @@ function asNumber(value: Json): number | undefined {
   return undefined;
 }
 
-function equal(left: Json, right: Json): boolean {
+/** Equality as `eq` and `switch` mean it. */
+export function equal(left: Json, right: Json): boolean {
   if (left === right) return true;
   if (typeof left === 'number' || typeof right === 'number') {
     const numbers = [asNumber(left), asNumber(right)];

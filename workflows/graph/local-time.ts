@@ -1,0 +1,68 @@
+/** Times that people write: with an offset, or as a local time of an IANA zone. */
+
+const LOCAL = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?$/;
+const ABSOLUTE = /(?:Z|[+-]\d{2}:?\d{2})$/i;
+
+/**
+ * @param text ISO 8601, with an offset or Z, or without: then a local time of `timezone`
+ * @param timezone IANA name; UTC where absent
+ * @returns milliseconds since the epoch. A local time that the zone skips (clocks go forward) is
+ *   read as if they had not; one that happens twice is the first of the two.
+ * @throws RangeError if the text or the zone can't be read
+ */
+export function parseTime(text: string, timezone = 'UTC'): number {
+  const trimmed = text.trim();
+  if (ABSOLUTE.test(trimmed)) {
+    const at = Date.parse(trimmed);
+    if (Number.isNaN(at)) throw unreadable(text);
+    return at;
+  }
+  const match = LOCAL.exec(trimmed);
+  if (match === null) throw unreadable(text);
+  const [year, month, day, hour, minute, second] = match.slice(1).map((part) => Number(part ?? 0));
+  const asUtc = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+  if (Number.isNaN(asUtc) || new Date(asUtc).getUTCDate() !== day) throw unreadable(text);
+  // The offset before the time and the one after: where they differ, the clocks change nearby.
+  const before = offsetAt(asUtc - 86_400_000, timezone);
+  const after = offsetAt(asUtc + 86_400_000, timezone);
+  const first = asUtc - before;
+  if (before === after || offsetAt(first, timezone) === before) return first;
+  const second_ = asUtc - after;
+  return offsetAt(second_, timezone) === after ? second_ : first;
+}
+
+/** How far the zone's clocks are ahead of UTC at that moment, in milliseconds. */
+function offsetAt(at: number, timezone: string): number {
+  let parts: Intl.DateTimeFormatPart[];
+  try {
+    parts = new Intl.DateTimeFormat('en-US', {
+      timeZone: timezone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    }).formatToParts(at);
+  } catch {
+    throw new RangeError(`"${timezone}" is not a time zone. Use a name such as "Asia/Dubai" or "UTC".`);
+  }
+  const value = (type: Intl.DateTimeFormatPartTypes): number =>
+    Number(parts.find((part) => part.type === type)?.value ?? 0);
+  const local = Date.UTC(
+    value('year'),
+    value('month') - 1,
+    value('day'),
+    value('hour'),
+    value('minute'),
+    value('second'),
+  );
+  return local - Math.floor(at / 1000) * 1000;
+}
+
+function unreadable(text: string): RangeError {
+  return new RangeError(
+    `"${text}" is not a time such as "2026-03-29T09:00" or "2026-03-29T09:00:00Z".`,
+  );
+}
