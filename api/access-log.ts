@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../cli/logger.ts';
 import { requestIdOf } from './request-id.ts';
 import type { RequestFacts } from './router.ts';
 

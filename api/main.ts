@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { RoleEnvironment } from '../cli/environment.ts';
 import { OperatorError, systemErrorCode } from '../cli/local-process.ts';
+import { createLogger, describeError, type Logger } from '../cli/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { connectDatabase } from '../db/connection.ts';
 import { createExecutionListener } from '../db/execution-listener.ts';
 import { createIdempotencyKeyRepository } from '../db/repositories/idempotency-keys.ts';
 import { createVault } from '../db/vault.ts';
-import { connectClient } from '../temporal/connection.ts';
+import { lazyClient } from '../temporal/connection.ts';
 import { ensureSearchAttributes } from '../temporal/ensure-search-attributes.ts';
 import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { createApp } from './create-app.ts';
-import { createLogger, describeError, type Logger } from './logger.ts';
 import type { ApiSettings } from './settings.ts';
 import { createStartDispatcher } from './start-dispatcher.ts';
 
@@ -38,15 +38,16 @@ export interface RunningApi {
 
 /**
  * Starts the API and returns once it listens.
- * @throws OperatorError `port_in_use`; Error if Temporal can't be reached
+ * @throws OperatorError `port_in_use`
  */
 export async function runApi(environment: RoleEnvironment): Promise<RunningApi> {
   const logger = createLogger({ level: environment.logLevel, component: 'api' });
   const settings = toSettings(environment);
   const vault = createVault(environment.encryptionKey);
-  const client = await connectClient(environment.temporal);
-  // Where the server does not let us (Temporal Cloud), they were added in its console.
-  await ensureSearchAttributes(client.connection, environment.temporal.namespace).catch(
+  const client = await lazyClient(environment.temporal);
+  // Where the server does not let us (Temporal Cloud), they were added in its console. Nothing waits
+  // for it: without Temporal the API accepts executions all the same.
+  void ensureSearchAttributes(client.connection, environment.temporal.namespace).catch(
     (error: unknown) => logger.warn('search attributes were not checked', describeError(error)),
   );
   const database = connectDatabase(environment.databaseUrl, {

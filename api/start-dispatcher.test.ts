@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
+import { silentLogger } from '../cli/logger.ts';
 import type { StartableExecution } from '../temporal/start-execution.ts';
-import { silentLogger } from './logger.ts';
 import { createStartDispatcher } from './start-dispatcher.ts';
 
 const execution = (executionId: string): StartableExecution => ({

@@ -4,8 +4,8 @@
  * too much is waiting, this process dies) is started by the reconciler, which looks for it.
  */
 import { once } from 'node:events';
+import { describeError, type Logger } from '../cli/logger.ts';
 import type { ExecutionStarter, StartableExecution } from '../temporal/start-execution.ts';
-import { describeError, type Logger } from './logger.ts';
 
 /** Starts under way at once: more would only queue up in the server. */
 const MAX_IN_FLIGHT = 32;

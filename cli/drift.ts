@@ -9,13 +9,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { createApiDocument } from '../api/create-app.ts';
-import { silentLogger } from '../api/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { connectDatabase } from '../db/connection.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
 import { dumpSchema } from '../db/schema-dump.ts';
 import { createVault } from '../db/vault.ts';
+import { silentLogger } from './logger.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

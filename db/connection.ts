@@ -9,6 +9,10 @@ export interface ConnectOptions {
   readonly applicationName?: string;
 }
 
+/** knex writes its troubles to the console by itself otherwise; they reach us as errors anyway. */
+const ignore = (): void => undefined;
+const SILENT = { warn: ignore, error: ignore, deprecate: ignore, debug: ignore };
+
 /**
  * Opens a connection pool. Nothing connects before the first query.
  * @param url postgresql://user:password@host:port/database
@@ -24,5 +28,8 @@ export function connectDatabase(url: string, options: ConnectOptions = {}): Data
     },
     pool: { min: 0, max: options.poolSize ?? 10, acquireTimeoutMillis: 10_000 },
     acquireConnectionTimeout: 10_000,
+    // Statements with their values would stand in error messages, and values are people's data.
+    compileSqlOnError: false,
+    log: SILENT,
   });
 }

@@ -39,6 +39,19 @@ export async function connectClient(settings: TemporalSettings): Promise<Client>
   return new Client({ connection, namespace: settings.namespace });
 }
 
+/**
+ * A client that connects with its first call, and again after Temporal was away: a program that
+ * can do without Temporal for a while starts without it too.
+ * @throws Error if a TLS file can't be read
+ */
+export async function lazyClient(settings: TemporalSettings): Promise<Client> {
+  const connection = Connection.lazy({
+    ...(await connectionOptions(settings)),
+    connectTimeout: '10s',
+  });
+  return new Client({ connection, namespace: settings.namespace });
+}
+
 /** Opens a worker's connection. @throws as connectClient */
 export async function connectWorker(settings: TemporalSettings): Promise<NativeConnection> {
   return NativeConnection.connect(await connectionOptions(settings));

@@ -1,6 +1,7 @@
 /** The emulators' role: local stand-ins for every provider, for sandbox mode. */
-import { createLogger } from '../api/logger.ts';
+
 import type { RoleEnvironment } from '../cli/environment.ts';
+import { createLogger } from '../cli/logger.ts';
 import type { Emulator, EmulatorDeps } from '../connectors/contract.ts';
 import { startEmailEmulator } from '../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../connectors/google-sheets/emulator.ts';

@@ -2,8 +2,8 @@
 import { DefaultLogger, type LogLevel, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { createSandboxPool } from '../activities/sandbox/pool.ts';
-import { createLogger, type Logger } from '../api/logger.ts';
 import type { RoleEnvironment } from '../cli/environment.ts';
+import { createLogger, describeError, type Logger } from '../cli/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { createOperations } from '../connectors/operations.ts';
 import { createOutbound } from '../connectors/outbound.ts';
@@ -14,6 +14,7 @@ import { createEmulatorRegistry } from '../db/repositories/emulator-registry.ts'
 import { createExecutionRepository } from '../db/repositories/executions.ts';
 import { createVault } from '../db/vault.ts';
 import { connectClient, connectWorker } from '../temporal/connection.ts';
+import { ensureSearchAttributes } from '../temporal/ensure-search-attributes.ts';
 import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { TASK_QUEUES } from '../workflows/contract.ts';
 import { createCredentialSource } from './credential-source.ts';
@@ -71,6 +72,9 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     bundleWorkflows(),
   ]);
   const { namespace } = environment.temporal;
+  await ensureSearchAttributes(client.connection, namespace).catch((error: unknown) =>
+    logger.warn('Search attributes were not checked.', describeError(error)),
+  );
   const workers = await Promise.all([
     Worker.create({
       connection,
@@ -115,6 +119,14 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
   };
 }
 
+/** Warnings about what is so on purpose. */
+const EXPECTED = [
+  // The connectors' worker has none.
+  'No workflows registered',
+  // An attempt that takes seconds keeps its workflow task open: docs/adr/0003.
+  'Workflow task duration exceeded',
+];
+
 /** The SDK's own messages go the same way as ours. */
 function useTemporalLogger(logger: Logger): void {
   const write: Record<LogLevel, Logger['info']> = {
@@ -126,10 +138,18 @@ function useTemporalLogger(logger: Logger): void {
   };
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      // The connectors' worker has no workflows on purpose.
-      if (message.startsWith('No workflows registered')) return;
-      write[level](`temporal: ${message}`, { taskQueue: String(meta?.taskQueue ?? '') });
+      if (EXPECTED.some((words) => message.includes(words))) return;
+      const { taskQueue, workflowId, activityType } = meta ?? {};
+      const fields = Object.entries({ taskQueue, executionId: workflowId, activityType });
+      write[level](
+        `temporal: ${message}`,
+        Object.fromEntries(
+          fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+        ),
+      );
     }),
+    // What the SDK's native part has to say comes through the logger as well, not onto stderr.
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
     // The supervisor decides when a process ends.
     shutdownSignals: [],
   });

@@ -4,7 +4,7 @@ import { expect } from '@jest/globals';
 import type { Client } from '@temporalio/client';
 import { type ApiDeps, createApp, createEndpoints } from '../../api/create-app.ts';
 import type { Endpoint } from '../../api/endpoint.ts';
-import { silentLogger } from '../../api/logger.ts';
+import { silentLogger } from '../../cli/logger.ts';
 import { problemSchema } from '../../api/problem.ts';
 import type { ApiSettings } from '../../api/settings.ts';
 import { createStartDispatcher } from '../../api/start-dispatcher.ts';
