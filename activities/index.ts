@@ -5,9 +5,11 @@ import type {
   RunNodeResult,
 } from '../workflows/activity-contract.ts';
 import { createRunNode, type RunNodeDeps } from './run-node.activity.ts';
+import type { SubworkflowSource } from './subworkflow-source.ts';
 
 export interface ActivityDeps extends RunNodeDeps {
   readonly manifests: readonly ConnectorManifest[];
+  readonly subworkflows: SubworkflowSource;
   /** How operations act, by `<connector>.<operation>`. */
   readonly operations: ReadonlyMap<string, Operation>;
 }
@@ -29,9 +31,12 @@ export function createActivities(
       await ledger.record(executionId, records);
       await ledger.end(executionId, end);
     },
-    'execution.status': async ({ executionId, status }) => {
+    'execution.status': async ({ executionId, status, records }) => {
+      await ledger.record(executionId, records ?? []);
       await ledger.setStatus(executionId, status);
     },
+    'execution.respond': ({ executionId, response }) => ledger.respond(executionId, response),
+    'execution.prepareSubworkflow': (request) => deps.subworkflows.prepare(request),
     'execution.resolve': async ({ outcome, output, ...entry }) => {
       switch (outcome) {
         case 'sent':

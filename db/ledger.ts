@@ -11,7 +11,11 @@
  * L5  Nothing begins for an execution that has ended.
  */
 import type { Knex } from 'knex';
-import type { ExecutionEnd, NodeRecord } from '../workflows/activity-contract.ts';
+import type {
+  ExecutionEnd,
+  ExecutionResponse,
+  NodeRecord,
+} from '../workflows/activity-contract.ts';
 import type { ExecutionError } from '../workflows/contract.ts';
 import type { Json } from '../workflows/graph/json.ts';
 
@@ -105,8 +109,9 @@ const RECORD_SQL = `
     input_data, output_data, output_port, error_details)
   SELECT execution.project_id, execution.id, execution.workflow_id, execution.lead_id, record."nodeId",
     record."nodeName", record.iteration, record.type, record.type, record.status,
-    CASE WHEN record.status IN ('succeeded', 'failed') THEN 1 ELSE 0 END,
-    CASE WHEN record.status IN ('succeeded', 'failed') THEN record."startedAt" END, record."endedAt",
+    CASE WHEN record.status IN ('succeeded', 'failed', 'waiting') THEN 1 ELSE 0 END,
+    CASE WHEN record.status IN ('succeeded', 'failed', 'waiting') THEN record."startedAt" END,
+    record."endedAt",
     CASE WHEN record.status IN ('succeeded', 'failed')
       THEN CAST(round(extract(epoch FROM record."endedAt" - record."startedAt") * 1000) AS integer) END,
     nullif(record.input, 'null'), nullif(record.output, 'null'), record.port,
@@ -116,8 +121,16 @@ const RECORD_SQL = `
     "endedAt" timestamptz, input jsonb, output jsonb, port text, error jsonb)
   WHERE execution.id = :executionId
   ON CONFLICT (execution_id, node_id, iteration) DO UPDATE SET
-    status = excluded.status, end_time = excluded.end_time, updated_at = clock_timestamp()
+    status = excluded.status, end_time = excluded.end_time, duration_ms = excluded.duration_ms,
+    input_data = coalesce(excluded.input_data, execution_logs.input_data),
+    output_data = excluded.output_data, output_port = excluded.output_port,
+    error_details = excluded.error_details, updated_at = clock_timestamp()
   WHERE execution_logs.status <> 'succeeded'`;
+
+const RESPOND_SQL = `
+  UPDATE executions SET response = CAST(:response AS jsonb)
+  WHERE id = :executionId AND response IS NULL
+  RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;
 
 /** One statement, so that nobody who is told of the end sees a node that still runs. */
 const END_SQL = `
@@ -212,8 +225,15 @@ export function createLedger(database: Knex) {
 
     /** Writes the rows of nodes that called nobody. Writing them again changes nothing. */
     async record(executionId: string, records: readonly NodeRecord[]): Promise<void> {
-      if (records.length === 0) return;
-      await database.raw(RECORD_SQL, { executionId, records: JSON.stringify(records) });
+      // One statement may not touch a row twice: a wait that ended at once has two records.
+      for (const batch of distinctBatches(records)) {
+        await database.raw(RECORD_SQL, { executionId, records: JSON.stringify(batch) });
+      }
+    },
+
+    /** Stores what a respond node answered. The first answer stays. */
+    async respond(executionId: string, response: ExecutionResponse): Promise<void> {
+      await database.raw(RESPOND_SQL, { executionId, response: bind(response) });
     },
 
     /** A person said that a send in doubt did not take place, or shall be repeated: it may begin afresh. */
@@ -241,6 +261,22 @@ export function createLedger(database: Knex) {
       });
     },
   };
+}
+
+/** Splits records, in their order, so that none of a batch are of the same node and iteration. */
+function distinctBatches(records: readonly NodeRecord[]): readonly (readonly NodeRecord[])[] {
+  const batches: NodeRecord[][] = [];
+  let seen = new Set<string>();
+  for (const record of records) {
+    const key = `${record.nodeId}\n${record.iteration}`;
+    if (batches.length === 0 || seen.has(key)) {
+      batches.push([]);
+      seen = new Set();
+    }
+    seen.add(key);
+    batches.at(-1)?.push(record);
+  }
+  return batches;
 }
 
 interface BeginRow {

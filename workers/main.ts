@@ -19,6 +19,7 @@ import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { TASK_QUEUES } from '../workflows/contract.ts';
 import { createCredentialSource } from './credential-source.ts';
 import { startReconciler } from './reconciler.ts';
+import { createSubworkflowSource } from './subworkflow-source.ts';
 import { WORKER_TUNING } from './tuning.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
@@ -52,8 +53,10 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     runCode: sandbox,
     httpEmulatorUrl: async () => (await emulators.find('http'))?.url,
   });
+  const executions = createExecutionRepository(database);
   const activities = createActivities({
     ledger,
+    subworkflows: createSubworkflowSource({ executions }),
     manifests: CONNECTOR_MANIFESTS,
     operations: operations.byType,
     credentials: createCredentialSource({
@@ -97,7 +100,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     database,
     ledger,
     client,
-    executions: createExecutionRepository(database),
+    executions,
     start: createExecutionStarter({ client }),
     log: (message, fields) => logger.info(message, fields),
   });

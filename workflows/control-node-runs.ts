@@ -1,5 +1,6 @@
 /** What each control node does, once its config is rendered. */
 import {
+  ApplicationFailure,
   CancellationScope,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
@@ -10,7 +11,6 @@ import {
   sleep,
   startChild,
   TimeoutFailure,
-  ApplicationFailure,
 } from '@temporalio/workflow';
 import {
   type DecideApprovalInput,
@@ -94,13 +94,15 @@ async function runForEach(
   node: ControlPlanNode,
   config: JsonObject,
 ): Promise<ControlOutcome> {
-  const { items } = config;
   const { body } = node;
   if (body === undefined) throw new Error(`The forEach "${node.id}" has no body.`);
-  if (!Array.isArray(items)) {
-    const kind = items === null || items === undefined ? 'nothing' : `a ${typeof items}`;
+  const graph = body;
+  if (!Array.isArray(config.items)) {
+    const kind =
+      config.items === null || config.items === undefined ? 'nothing' : `a ${typeof config.items}`;
     return refuse(node, 'invalid_items', `items must be a list, but it is ${kind}.`);
   }
+  const items: readonly Json[] = config.items;
   const most = numberAt(config, 'maxItems') ?? DEFAULT_MAX_ITEMS;
   if (items.length > most) {
     return refuse(
@@ -116,15 +118,15 @@ async function runForEach(
   let next = 0;
 
   async function lane(): Promise<void> {
-    while (failure === null && next < (items as readonly Json[]).length) {
+    while (failure === null && next < items.length) {
       const index = next;
       next += 1;
       const iteration = run.iteration === '' ? String(index) : `${run.iteration}.${index}`;
       const item = createGraphRun(context, {
-        graph: body as NonNullable<typeof body>,
+        graph,
         iteration,
-        extraScope: { item: (items as readonly Json[])[index] ?? null, index },
-        outer: run.scope().nodes as never,
+        extraScope: { item: items[index] ?? null, index },
+        outer: { ...run.outer(), ...run.settled() },
       });
       const error = await item.run();
       if (error === null) {
@@ -169,7 +171,11 @@ async function runWait(
   const until = textAt(config, 'until');
   const duration = textAt(config, 'for');
   if (until === undefined && duration === undefined) {
-    return refuse(node, 'invalid_config', 'say how long to wait (for), until when, or for which event.');
+    return refuse(
+      node,
+      'invalid_config',
+      'say how long to wait (for), until when, or for which event.',
+    );
   }
   const at =
     until === undefined
@@ -235,11 +241,14 @@ async function runApproval(
   };
 }
 
-function showWaiting(context: RunContext, run: GraphRun, node: ControlPlanNode, input?: Json): void {
-  context.progress.set(node, run.iteration, 'waiting', {
-    record: true,
-    ...(input === undefined ? {} : { input }),
-  });
+function showWaiting(
+  context: RunContext,
+  run: GraphRun,
+  node: ControlPlanNode,
+  input?: Json,
+): void {
+  const change = { record: true, ...(input === undefined ? {} : { input }) };
+  context.progress.set(node, 'waiting', change, run.iteration);
 }
 
 async function until(holds: () => boolean, timeout: string | undefined): Promise<void> {

@@ -81,8 +81,12 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
     return found;
   }
 
-  /** A burst of changes costs one table. */
+  /** In a large graph a burst of changes costs one table. */
   function show(): void {
+    if (size <= FULL_TABLE_NODES && inner.size === 0) {
+      options.changed(details());
+      return;
+    }
     if (isStale) return;
     isStale = true;
     void Promise.resolve().then(() => {
@@ -136,7 +140,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
     },
 
     /** @param iteration empty outside of forEach */
-    set(node: PlanNode, iteration: string, next: NodeStatus, change: NodeChange = {}): void {
+    set(node: PlanNode, next: NodeStatus, change: NodeChange = {}, iteration = ''): void {
       const of = entry(node, iteration);
       const now = options.now();
       of.status = next;
@@ -193,7 +197,15 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
 }
 
 function pending(node: PlanNode, iteration: string): Progress {
-  return { node, iteration, status: 'pending', attempts: 0, startedAt: null, endedAt: null, error: null };
+  return {
+    node,
+    iteration,
+    status: 'pending',
+    attempts: 0,
+    startedAt: null,
+    endedAt: null,
+    error: null,
+  };
 }
 
 function isEnd(status: NodeStatus): status is Exclude<NodeRecord['status'], 'waiting'> {

@@ -22,9 +22,7 @@ export type SettledNode = {
 };
 
 /** What a node ended with: the outputs it leaves through, or the failure that ends its graph. */
-export type NodeEnd =
-  | { readonly ports: readonly string[] }
-  | { readonly failure: ExecutionError };
+export type NodeEnd = { readonly ports: readonly string[] } | { readonly failure: ExecutionError };
 
 /** A control node's own doing, before its onError is applied. */
 export type ControlOutcome =
@@ -50,6 +48,8 @@ export interface GraphRun {
   runAlone(node: PlanNode): Promise<void>;
   scope(): ExpressionScope;
   settled(): Readonly<Record<string, SettledNode>>;
+  /** Nodes around this graph that expressions in it may refer to. */
+  outer(): Readonly<Record<string, SettledNode>>;
   /** Outputs of the nodes that nothing follows, by node id. */
   result(): JsonObject;
 }
@@ -77,6 +77,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     },
     scope,
     settled: () => settled,
+    outer: () => options.outer ?? {},
     result: () => {
       const followed = new Set(graph.connections.map((connection) => connection.from));
       return Object.fromEntries(
@@ -120,7 +121,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
   }
 
   function set(node: PlanNode, status: NodeStatus, change?: NodeChange): void {
-    context.progress.set(node, iteration, status, change);
+    context.progress.set(node, status, change, iteration);
   }
 
   function skip(nodeIds: readonly string[]): void {

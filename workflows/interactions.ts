@@ -15,7 +15,10 @@ interface Place {
 }
 
 /** Questions that nodes ask of people, at most one per node and iteration. */
-function createQuestions<Answer extends Place>(codes: { readonly none: string; readonly done: string }) {
+function createQuestions<Answer extends Place>(codes: {
+  readonly none: string;
+  readonly done: string;
+}) {
   const open = new Map<string, Answer | null>();
   const keyOf = ({ nodeId, iteration }: Place): string => `${nodeId}\n${iteration}`;
 
@@ -59,8 +62,14 @@ export function createInteractions() {
   let paused = false;
 
   return {
-    resolutions: createQuestions<ResolveNodeInput>({ none: 'not_unknown', done: 'already_resolved' }),
-    approvals: createQuestions<DecideApprovalInput>({ none: 'not_waiting', done: 'already_decided' }),
+    resolutions: createQuestions<ResolveNodeInput>({
+      none: 'not_unknown',
+      done: 'already_resolved',
+    }),
+    approvals: createQuestions<DecideApprovalInput>({
+      none: 'not_waiting',
+      done: 'already_decided',
+    }),
 
     receive(event: EventSignalInput): void {
       events.push(event);

@@ -1,13 +1,14 @@
 /** What all graphs of one execution share: its input, its progress, and the way to its books. */
-import { condition, proxyLocalActivities, upsertSearchAttributes } from '@temporalio/workflow';
+
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { condition, proxyLocalActivities, upsertSearchAttributes } from '@temporalio/workflow';
 import type { ExecutionActivities } from './activity-contract.ts';
 import type { ExecutionStatus, ResolveNodeInput, RunAutomationInput } from './contract.ts';
 import type { createProgress } from './execution-progress.ts';
 import type { ExpressionScope } from './graph/expressions.ts';
-import type { GraphRun } from './graph-run.ts';
 import type { Json } from './graph/json.ts';
 import type { PlanNode } from './graph/plan-types.ts';
+import type { GraphRun } from './graph-run.ts';
 import type { Interactions } from './interactions.ts';
 
 const statusAttribute = defineSearchAttributeKey('MasarStatus', SearchAttributeType.KEYWORD);

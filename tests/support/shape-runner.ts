@@ -75,6 +75,10 @@ export async function startScriptedWorker(options: ScriptedWorkerOptions): Promi
     'execution.end': async () => undefined,
     'execution.status': async () => undefined,
     'execution.resolve': async () => undefined,
+    'execution.respond': async () => undefined,
+    'execution.prepareSubworkflow': async ({ workflowId }) => ({
+      error: { code: 'workflow_not_found', message: `There is no automation "${workflowId}".` },
+    }),
   };
   const types = CONNECTOR_MANIFESTS.flatMap(({ type, operations }) =>
     operations.map(({ name }) => `${type}.${name}`),

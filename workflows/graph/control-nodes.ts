@@ -25,14 +25,20 @@ export const conditionSchema: z.ZodType = z
 
 const outputName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9 _-]{0,63}$/, 'must be a short name of letters, digits, spaces, _ and -');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9 _-]{0,63}$/,
+    'must be a short name of letters, digits, spaces, _ and -',
+  );
 
 const switchSchema = z.strictObject({
   value: z.unknown(),
-  cases: z.array(z.strictObject({ equals: z.unknown(), output: outputName })).min(1).max(100),
+  cases: z
+    .array(z.strictObject({ equals: z.unknown(), output: outputName }))
+    .min(1)
+    .max(100),
 });
 
-const setSchema = z.strictObject({ values: z.record(z.string(), z.unknown()) });
+export const setSchema = z.strictObject({ values: z.record(z.string(), z.unknown()) });
 
 /** Most items of one forEach; more belong into a bulk run. */
 export const MAX_ITEMS = 100_000;
@@ -83,7 +89,10 @@ const failSchema = z.strictObject({
   message: z.string().min(1).max(2_000),
   code: z
     .string()
-    .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower-case letters, digits and _, such as "out_of_stock"')
+    .regex(
+      /^[a-z][a-z0-9_]{0,63}$/,
+      'must be lower-case letters, digits and _, such as "out_of_stock"',
+    )
     .optional(),
 });
 
@@ -118,7 +127,8 @@ export const CONTROL_MANIFESTS: readonly ControlManifest[] = [
   {
     type: 'switch',
     title: 'Switch',
-    description: 'Goes on through the output of the first case that equals the value, else `default`.',
+    description:
+      'Goes on through the output of the first case that equals the value, else `default`.',
     schema: switchSchema,
     outputs: (config) => {
       const parsed = switchSchema.safeParse(config);

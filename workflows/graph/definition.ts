@@ -92,6 +92,14 @@ export const nodeSchema = z
         'Run once all incoming connections are settled (default), or on the first one taken',
     }),
     dispatch: z.enum(['auto', 'queued']).optional(),
+    disabled: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Passed over, as if it had succeeded without a result' }),
+    undo: nodeIdSchema.optional().meta({
+      description:
+        'Node that takes this one’s effect back when the execution fails or is cancelled. It has no connections; such nodes run in reverse order.',
+    }),
     position: z
       .looseObject({ x: z.number(), y: z.number() })
       .optional()
@@ -110,6 +118,13 @@ export const connectionSchema = z
     to: nodeIdSchema,
   })
   .meta({ id: 'Connection' });
+
+/** Nodes and connections of one level: the definition’s own, or the body of a forEach. */
+export const graphSchema = z.strictObject({
+  nodes: z.array(nodeSchema),
+  connections: z.array(connectionSchema).default([]),
+});
+export type Graph = z.output<typeof graphSchema>;
 
 export const triggerSchema = z
   .discriminatedUnion('type', [

@@ -46,7 +46,9 @@ function offsetAt(at: number, timezone: string): number {
       second: 'numeric',
     }).formatToParts(at);
   } catch {
-    throw new RangeError(`"${timezone}" is not a time zone. Use a name such as "Asia/Dubai" or "UTC".`);
+    throw new RangeError(
+      `"${timezone}" is not a time zone. Use a name such as "Asia/Dubai" or "UTC".`,
+    );
   }
   const value = (type: Intl.DateTimeFormatPartTypes): number =>
     Number(parts.find((part) => part.type === type)?.value ?? 0);

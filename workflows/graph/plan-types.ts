@@ -85,9 +85,7 @@ export interface ExecutionPlan extends PlanGraph {
 /** Every node of a graph, those in bodies of forEach too, outer before inner. */
 export function allNodes(graph: PlanGraph): readonly PlanNode[] {
   return graph.nodes.flatMap((node) =>
-    node.kind === 'control' && node.body !== undefined
-      ? [node, ...allNodes(node.body)]
-      : [node],
+    node.kind === 'control' && node.body !== undefined ? [node, ...allNodes(node.body)] : [node],
   );
 }
 

@@ -3,11 +3,18 @@
  * which every default is filled in. Pure.
  */
 import type { CatalogView, OperationView } from './catalog-view.ts';
-import type { Definition, DefinitionNode } from './definition.ts';
+import { type Definition, type DefinitionNode, type Graph, graphSchema } from './definition.ts';
 import { durationSchema, durationToMs } from './duration.ts';
 import type { JsonObject } from './json.ts';
-import type { ExecutionPlan, OperationPlanNode, PlanConnection, PlanNode } from './plan-types.ts';
-import { OPERATION_OUTPUTS, resolveType, validateDefinition } from './validate.ts';
+import type {
+  ExecutionPlan,
+  OperationPlanNode,
+  PlanConnection,
+  PlanGraph,
+  PlanNode,
+} from './plan-types.ts';
+import { OPERATION_OUTPUTS, resolveType } from './resolve-type.ts';
+import { validateDefinition } from './validate.ts';
 
 /**
  * An attempt that may take longer isn't run as a local activity: those keep a workflow task open,
@@ -44,23 +51,26 @@ export function planDefinition(
       `Definition "${definition.workflowId}" can’t be planned: ${errors[0]?.message ?? ''}`,
     );
   }
-  const nodes = definition.nodes.map((node) => planNode(node, definition, catalog));
-  const outputs = new Map(nodes.map((node) => [node.id, node.outputs]));
-  const connections: PlanConnection[] = definition.connections.map((connection) => ({
-    from: connection.from,
-    output: connection.output ?? outputs.get(connection.from)?.[0] ?? 'success',
-    to: connection.to,
-  }));
   const { timeout } = definition.settings;
   return {
     planVersion: 1,
     workflowId: definition.workflowId,
     name: definition.name,
     version: options.version,
-    nodes,
-    connections,
+    ...planGraph(definition, catalog),
     ...(timeout === undefined ? {} : { timeoutMs: durationToMs(timeout) }),
   };
+}
+
+function planGraph(graph: Graph, catalog: CatalogView): PlanGraph {
+  const nodes = graph.nodes.map((node) => planNode(node, graph, catalog));
+  const outputs = new Map(nodes.map((node) => [node.id, node.outputs]));
+  const connections: PlanConnection[] = graph.connections.map((connection) => ({
+    from: connection.from,
+    output: connection.output ?? outputs.get(connection.from)?.[0] ?? 'success',
+    to: connection.to,
+  }));
+  return { nodes, connections };
 }
 
 export interface SingleNodeCall {
@@ -79,25 +89,17 @@ export function planSingleNode(call: SingleNodeCall, catalog: CatalogView): Exec
     config: call.config,
     ...(call.credential === undefined ? {} : { credential: call.credential }),
   };
-  const definition: Definition = {
-    workflowId: call.workflowId,
-    name: `${call.workflowId}: ${call.nodeId}`,
-    nodes: [node],
-    connections: [],
-    triggers: [],
-    settings: {},
-  };
   return {
     planVersion: 1,
     workflowId: call.workflowId,
-    name: definition.name,
+    name: `${call.workflowId}: ${call.nodeId}`,
     version: 0,
-    nodes: [planNode(node, definition, catalog)],
+    nodes: [planNode(node, { nodes: [node], connections: [] }, catalog)],
     connections: [],
   };
 }
 
-function planNode(node: DefinitionNode, definition: Definition, catalog: CatalogView): PlanNode {
+function planNode(node: DefinitionNode, graph: Graph, catalog: CatalogView): PlanNode {
   const resolved = resolveType(node, catalog);
   if (resolved.kind === 'unknown') {
     throw new Error(`Node "${node.id}" has an unknown ${resolved.what}.`);
@@ -106,7 +108,9 @@ function planNode(node: DefinitionNode, definition: Definition, catalog: Catalog
     id: node.id,
     name: node.name ?? node.id,
     join: node.join ?? 'all',
-    onError: node.onError ?? defaultOnError(node, definition),
+    onError: node.onError ?? defaultOnError(node, graph),
+    ...(node.disabled === true ? { disabled: true } : {}),
+    ...(node.undo === undefined ? {} : { undo: node.undo }),
   } as const;
   if (resolved.kind === 'control') {
     return {
@@ -114,14 +118,18 @@ function planNode(node: DefinitionNode, definition: Definition, catalog: Catalog
       kind: 'control',
       type: resolved.manifest.type,
       config: node.config as JsonObject,
-      outputs: resolved.manifest.outputs,
+      rawFields: resolved.manifest.rawFields,
+      outputs: resolved.manifest.outputs(node.config),
+      ...(node.type === 'forEach'
+        ? { body: planGraph(graphSchema.parse(node.config.body), catalog) }
+        : {}),
     };
   }
   return { ...base, ...planOperation(node, resolved.operation) };
 }
 
-function defaultOnError(node: DefinitionNode, definition: Definition): 'fail' | 'error' {
-  return definition.connections.some(
+function defaultOnError(node: DefinitionNode, graph: Graph): 'fail' | 'error' {
+  return graph.connections.some(
     (connection) => connection.from === node.id && connection.output === 'error',
   )
     ? 'error'

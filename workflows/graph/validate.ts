@@ -3,121 +3,193 @@
  * each with the node, a JSON pointer into the definition and a sentence for whoever drew the graph.
  * Its shape was checked before (definition.ts).
  */
-import type { CatalogView, InputIssue, OperationView } from './catalog-view.ts';
-import { CONTROL_MANIFESTS, type ControlManifest } from './control-nodes.ts';
-import type { Definition, DefinitionNode, Issue } from './definition.ts';
-import { EXPRESSION_ROOTS, findReferences, pointerStep, type Reference } from './expressions.ts';
+import type { CatalogView, InputIssue } from './catalog-view.ts';
+import { CONTROL_MANIFESTS } from './control-nodes.ts';
+import { type Definition, type DefinitionNode, graphSchema, type Issue } from './definition.ts';
+import { pointerStep } from './expressions.ts';
 import { ancestorsOf, findCycle } from './graph-walks.ts';
-import type { Json } from './json.ts';
+import { resolveType } from './resolve-type.ts';
+import { checkConnections } from './validate-connections.ts';
+import { checkReferences } from './validate-references.ts';
+import type { Level, Report } from './validation-report.ts';
 
 export const MAX_NODES = 500;
 const MAX_CONNECTIONS = 2_000;
 
-/** A node's type, looked up. */
-export type ResolvedType =
-  | { readonly kind: 'control'; readonly manifest: ControlManifest }
-  | { readonly kind: 'operation'; readonly operation: OperationView };
-
-/** @returns what a node runs as, or which part of that is unknown */
-export function resolveType(
-  node: Pick<DefinitionNode, 'type' | 'config'>,
-  catalog: CatalogView,
-): ResolvedType | { readonly kind: 'unknown'; readonly what: 'type' | 'operation' } {
-  const manifest = CONTROL_MANIFESTS.find((control) => control.type === node.type);
-  if (manifest !== undefined) return { kind: 'control', manifest };
-  const connector = catalog.find((entry) => entry.type === node.type);
-  if (connector === undefined) return { kind: 'unknown', what: 'type' };
-  const named = node.config.operation;
-  const operation =
-    named === undefined
-      ? connector.operations[0]
-      : connector.operations.find((entry) => entry.name === named);
-  return operation === undefined
-    ? { kind: 'unknown', what: 'operation' }
-    : { kind: 'operation', operation };
-}
-
-/** Outputs of every operation node; connections leave from the first where they name none. */
-export const OPERATION_OUTPUTS = ['success', 'error'] as const;
-
-function outputsOf(resolved: ResolvedType): readonly string[] {
-  return resolved.kind === 'control' ? resolved.manifest.outputs : OPERATION_OUTPUTS;
-}
-
 /**
- * @returns every problem of the definition, in the order of its nodes and connections; only those
- *   of size where it is too large to look at everything
+ * @returns every problem of the definition, level by level; only those of size where it is too
+ *   large to look at everything
  */
 export function validateDefinition(definition: Definition, catalog: CatalogView): Issue[] {
   const issues: Issue[] = [];
-  const report = (
-    code: string,
-    pointer: string,
-    message: string,
-    nodeId?: string,
-    severity: 'error' | 'warning' = 'error',
-  ): void => {
+  const report: Report = (code, pointer, message, nodeId, severity = 'error') => {
     issues.push({ code, severity, ...(nodeId === undefined ? {} : { nodeId }), pointer, message });
   };
-
+  const levels = levelsOf(definition, report);
+  const nodes = levels.reduce((sum, level) => sum + level.graph.nodes.length, 0);
+  const connections = levels.reduce((sum, level) => sum + level.graph.connections.length, 0);
   if (definition.nodes.length === 0) {
     report('no_nodes', '/nodes', 'The automation has no steps yet. Add at least one node.');
   }
-  if (definition.nodes.length > MAX_NODES) {
+  if (nodes > MAX_NODES) {
     report(
       'too_many_nodes',
       '/nodes',
-      `The automation has ${definition.nodes.length} nodes; ${MAX_NODES} is the limit. Move a part of it into an automation of its own.`,
+      `The automation has ${nodes} nodes; ${MAX_NODES} is the limit. Move a part of it into an automation of its own.`,
     );
   }
-  if (definition.connections.length > MAX_CONNECTIONS) {
+  if (connections > MAX_CONNECTIONS) {
     report(
       'too_many_connections',
       '/connections',
-      `The automation has ${definition.connections.length} connections; ${MAX_CONNECTIONS} is the limit.`,
+      `The automation has ${connections} connections; ${MAX_CONNECTIONS} is the limit.`,
     );
   }
   if (issues.some((issue) => issue.code.startsWith('too_many'))) return issues;
 
+  const known = checkIds(levels, report);
+  for (const level of levels) checkLevel(level, known, catalog, report);
+  checkUnsupported(definition, report);
+  return issues;
+}
+
+function levelsOf(definition: Definition, report: Report): readonly Level[] {
+  const levels: Level[] = [{ graph: definition, pointer: '', inside: undefined }];
+  for (const level of levels) {
+    level.graph.nodes.forEach((node, index) => {
+      if (node.type !== 'forEach') return;
+      const pointer = `${level.pointer}/nodes/${index}/config/body`;
+      const body = graphSchema.safeParse(node.config.body);
+      for (const issue of body.error?.issues ?? []) {
+        const at = issue.path.map((step) => pointerStep(String(step))).join('');
+        report(
+          'invalid_config',
+          pointer + at,
+          `The body of "${node.id}" isn’t right: ${issue.message}.`,
+          node.id,
+        );
+      }
+      if (!body.success) return;
+      if (body.data.nodes.length === 0) {
+        report(
+          'no_nodes',
+          `${pointer}/nodes`,
+          `The body of "${node.id}" has no steps. Add at least one node.`,
+          node.id,
+        );
+      }
+      levels.push({ graph: body.data, pointer, inside: { nodeId: node.id, level } });
+    });
+  }
+  return levels;
+}
+
+/** Ids are unique over all levels, because logs and expressions name a node by its id alone. */
+function checkIds(levels: readonly Level[], report: Report): ReadonlySet<string> {
   const seen = new Map<string, number>();
-  definition.nodes.forEach((node, index) => {
-    const earlier = seen.get(node.id);
-    if (earlier !== undefined) {
+  let number = 0;
+  for (const { graph, pointer } of levels) {
+    graph.nodes.forEach((node, index) => {
+      number += 1;
+      const earlier = seen.get(node.id);
+      if (earlier === undefined) {
+        seen.set(node.id, number);
+        return;
+      }
       report(
         'duplicate_node_id',
-        `/nodes/${index}/id`,
-        `Two nodes are called "${node.id}" (numbers ${earlier + 1} and ${index + 1}). Give one of them another id.`,
+        `${pointer}/nodes/${index}/id`,
+        `Two nodes are called "${node.id}" (numbers ${earlier} and ${number}). Give one of them another id.`,
         node.id,
       );
-    } else {
-      seen.set(node.id, index);
-    }
-  });
+    });
+  }
+  return new Set(seen.keys());
+}
 
-  checkConnections(definition, catalog, report);
+function checkLevel(
+  level: Level,
+  known: ReadonlySet<string>,
+  catalog: CatalogView,
+  report: Report,
+): void {
+  const { graph, pointer } = level;
+  checkConnections(level, catalog, report);
   const cycle = findCycle(
-    definition.nodes.map((node) => node.id),
-    definition.connections,
+    graph.nodes.map((node) => node.id),
+    graph.connections,
   );
   if (cycle !== undefined) {
     report(
       'cycle',
-      '/connections',
+      `${pointer}/connections`,
       `These nodes go round in a circle: ${[...cycle, cycle[0]].join(' → ')}. An automation runs forwards only; remove one of these connections.`,
       cycle[0],
     );
   }
-
-  checkUnsupported(definition, report);
-  const ancestors = ancestorsOf(
-    definition.nodes.map((node) => node.id),
-    definition.connections,
-  );
-  definition.nodes.forEach((node, index) => {
-    checkNode(node, index, catalog, report);
-    checkReferences(node, index, catalog, { seen, ancestors }, report);
+  checkUndo(level, report);
+  const visible = visibleFrom(level);
+  graph.nodes.forEach((node, index) => {
+    const at = `${pointer}/nodes/${index}`;
+    checkNode(node, at, catalog, report);
+    checkReferences(
+      node,
+      at,
+      catalog,
+      { known, visible: visible.get(node.id) ?? new Set(), inForEach: level.inside !== undefined },
+      report,
+    );
   });
-  return issues;
+}
+
+/** For each node of a level the nodes that have run before it, also those around a forEach. */
+function visibleFrom({ graph, inside }: Level): ReadonlyMap<string, ReadonlySet<string>> {
+  const ancestors = ancestorsOf(
+    graph.nodes.map((node) => node.id),
+    graph.connections,
+  );
+  const around = inside === undefined ? undefined : visibleFrom(inside.level).get(inside.nodeId);
+  const takesBack = new Map(graph.nodes.map((node) => [node.undo, node.id]));
+  return new Map(
+    graph.nodes.map(({ id }) => {
+      const original = takesBack.get(id);
+      const before = original === undefined ? [] : [original, ...(ancestors.get(original) ?? [])];
+      return [id, new Set([...(ancestors.get(id) ?? []), ...before, ...(around ?? [])])];
+    }),
+  );
+}
+
+function checkUndo({ graph, pointer }: Level, report: Report): void {
+  const users = new Map<string, string>();
+  graph.nodes.forEach((node, index) => {
+    const { undo } = node;
+    if (undo === undefined) return;
+    const at = `${pointer}/nodes/${index}/undo`;
+    const earlier = users.get(undo);
+    users.set(undo, node.id);
+    if (undo === node.id || !graph.nodes.some((candidate) => candidate.id === undo)) {
+      report(
+        'unknown_undo',
+        at,
+        `"${node.id}" names "${undo}" to take its effect back, but there is no other node with that id beside it.`,
+        node.id,
+      );
+    } else if (earlier !== undefined) {
+      report(
+        'shared_undo',
+        at,
+        `"${undo}" takes back both "${earlier}" and "${node.id}". Give each a node of its own.`,
+        node.id,
+      );
+    } else if (graph.connections.some(({ from, to }) => from === undo || to === undo)) {
+      report(
+        'connected_undo',
+        at,
+        `"${undo}" takes back "${node.id}", so it runs only when something goes wrong. Remove its connections.`,
+        node.id,
+      );
+    }
+  });
 }
 
 /** What a definition may say already, so that it can be kept, but what doesn't act yet. */
@@ -139,94 +211,7 @@ function checkUnsupported(definition: Definition, report: Report): void {
   }
 }
 
-type Report = (
-  code: string,
-  pointer: string,
-  message: string,
-  nodeId?: string,
-  severity?: 'error' | 'warning',
-) => void;
-
-function checkConnections(definition: Definition, catalog: CatalogView, report: Report): void {
-  const byId = new Map(definition.nodes.map((node) => [node.id, node]));
-  const seen = new Set<string>();
-  definition.connections.forEach((connection, index) => {
-    const at = `/connections/${index}`;
-    for (const end of ['from', 'to'] as const) {
-      if (!byId.has(connection[end])) {
-        report(
-          'dangling_connection',
-          `${at}/${end}`,
-          `A connection ${end === 'from' ? 'starts at' : 'leads to'} "${connection[end]}", but there is no node with that id.`,
-        );
-      }
-    }
-    const source = byId.get(connection.from);
-    if (source === undefined) return;
-    const resolved = resolveType(source, catalog);
-    const output = connection.output ?? (resolved.kind === 'unknown' ? '' : outputsOf(resolved)[0]);
-    const identity = `${connection.from}\n${output}\n${connection.to}`;
-    if (seen.has(identity)) {
-      report(
-        'duplicate_connection',
-        at,
-        `"${connection.from}" is connected to "${connection.to}" twice in the same way. Remove one of the two connections.`,
-        connection.from,
-      );
-    }
-    seen.add(identity);
-    if (resolved.kind === 'unknown') return;
-    const outputs = outputsOf(resolved);
-    if (connection.output === undefined) {
-      if (resolved.kind === 'control' && resolved.manifest.namesOutput) {
-        report(
-          'missing_output',
-          at,
-          `The connection from "${connection.from}" to "${connection.to}" must say which output it leaves from: ${outputs.join(' or ')}.`,
-          connection.from,
-        );
-      }
-    } else if (!outputs.includes(connection.output)) {
-      report(
-        'unknown_output',
-        `${at}/output`,
-        `"${connection.from}" has no output called "${connection.output}". It has: ${outputs.join(', ')}.`,
-        connection.from,
-      );
-    }
-  });
-  for (const [index, node] of definition.nodes.entries()) {
-    const leavesByError = definition.connections.some(
-      (connection) => connection.from === node.id && connection.output === 'error',
-    );
-    if (node.onError === 'error' && !leavesByError) {
-      report(
-        'error_output_unused',
-        `/nodes/${index}/onError`,
-        `"${node.id}" sends its errors to its error output, but nothing is connected there, so a failure ends silently.`,
-        node.id,
-        'warning',
-      );
-    }
-    if (leavesByError && node.onError !== undefined && node.onError !== 'error') {
-      report(
-        'error_output_unreachable',
-        `/nodes/${index}/onError`,
-        `"${node.id}" has a connection from its error output, but onError is "${node.onError}", so it is never taken.`,
-        node.id,
-        'warning',
-      );
-    }
-  }
-}
-
-function checkNode(
-  node: DefinitionNode,
-  index: number,
-  catalog: CatalogView,
-  report: Report,
-): void {
-  const at = `/nodes/${index}`;
+function checkNode(node: DefinitionNode, at: string, catalog: CatalogView, report: Report): void {
   const resolved = resolveType(node, catalog);
   if (resolved.kind === 'unknown') {
     if (resolved.what === 'type') {
@@ -264,94 +249,6 @@ function checkNode(
       'invalid_config',
       pointer,
       `${field} of "${node.id}" isn’t right: ${issue.message}.`,
-      node.id,
-    );
-  }
-}
-
-function checkReferences(
-  node: DefinitionNode,
-  index: number,
-  catalog: CatalogView,
-  graph: {
-    readonly seen: ReadonlyMap<string, number>;
-    readonly ancestors: ReadonlyMap<string, ReadonlySet<string>>;
-  },
-  report: Report,
-): void {
-  const resolved = resolveType(node, catalog);
-  const raw = resolved.kind === 'operation' ? (resolved.operation.rawFields ?? []) : [];
-  const rendered = Object.fromEntries(
-    Object.entries(node.config).filter(([field]) => !raw.includes(field)),
-  );
-  const { references, errors } = findReferences(rendered as Json, `/nodes/${index}/config`);
-  for (const error of errors) report('invalid_expression', error.pointer, error.message, node.id);
-  for (const reference of references) checkReference(node, reference, graph, report);
-}
-
-function checkReference(
-  node: DefinitionNode,
-  reference: Reference,
-  graph: {
-    readonly seen: ReadonlyMap<string, number>;
-    readonly ancestors: ReadonlyMap<string, ReadonlySet<string>>;
-  },
-  report: Report,
-): void {
-  const [root, first, second] = reference.path;
-  const name = reference.path.join('.');
-  if (!EXPRESSION_ROOTS.some((known) => known === root)) {
-    report(
-      'unknown_reference',
-      reference.pointer,
-      `"${name}" in "${node.id}" refers to nothing: names start with ${EXPRESSION_ROOTS.slice(0, -2).join(', ')}.`,
-      node.id,
-    );
-    return;
-  }
-  if (root === 'item' || root === 'index') {
-    report(
-      'unknown_reference',
-      reference.pointer,
-      `"${name}" in "${node.id}" has a value only inside a forEach.`,
-      node.id,
-    );
-    return;
-  }
-  if (root !== 'nodes' || first === undefined) return;
-  const target = String(first);
-  if (!graph.seen.has(target)) {
-    report(
-      'unknown_reference',
-      reference.pointer,
-      `"${node.id}" uses the result of "${target}", but there is no node with that id.`,
-      node.id,
-    );
-    return;
-  }
-  if (target === node.id) {
-    report(
-      'reference_to_itself',
-      reference.pointer,
-      `"${node.id}" uses its own result, which it doesn’t have before it ran.`,
-      node.id,
-    );
-    return;
-  }
-  if (graph.ancestors.get(node.id)?.has(target) !== true) {
-    report(
-      'reference_not_upstream',
-      reference.pointer,
-      `"${node.id}" uses the result of "${target}", but "${target}" doesn’t run before it. Connect "${target}" to a node before "${node.id}".`,
-      node.id,
-    );
-    return;
-  }
-  if (second !== undefined && !['output', 'status', 'error'].includes(String(second))) {
-    report(
-      'unknown_reference',
-      reference.pointer,
-      `"${name}" in "${node.id}": a node has output, status and error. Write nodes.${target}.output.${String(second)} for a field of its result.`,
       node.id,
     );
   }
@@ -398,3 +295,5 @@ function holdsExpression(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return false;
   return Object.values(value).some(holdsExpression);
 }
+
+export { resolveType } from './resolve-type.ts';
