@@ -225,9 +225,14 @@ async function runApproval(
     assignees: config.assignees ?? [],
   });
   const timeout = textAt(config, 'timeout');
-  await context.whileWaiting(() => until(() => approvals.answerTo(place) !== null, timeout));
-  const decision: DecideApprovalInput | null = approvals.answerTo(place);
-  approvals.withdraw(place);
+  let decision: DecideApprovalInput | null;
+  try {
+    await context.whileWaiting(() => until(() => approvals.answerTo(place) !== null, timeout));
+    decision = approvals.answerTo(place);
+  } finally {
+    // Cancelled, nobody waits for the answer any more, even while undo nodes still run.
+    approvals.withdraw(place);
+  }
   if (decision === null) return { output: { decision: 'expired' }, port: 'expired' };
   const port = decision.decision === 'approve' ? 'approved' : 'rejected';
   return {

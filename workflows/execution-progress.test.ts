@@ -69,6 +69,7 @@ function track(nodes: readonly PlanNode[]) {
   };
 }
 
+const untouched = { iteration: '', status: 'pending', attempts: 0, error: null };
 const down = { code: 'unavailable', message: 'The server is away.' };
 
 describe('the state', () => {
@@ -76,8 +77,8 @@ describe('the state', () => {
     expect(track([mail, hot]).progress.state()).toEqual({
       status: 'running',
       nodes: [
-        { nodeId: 'mail', name: 'Welcome mail', status: 'pending', attempts: 0, error: null },
-        { nodeId: 'hot', name: 'Hot?', status: 'pending', attempts: 0, error: null },
+        { nodeId: 'mail', name: 'Welcome mail', ...untouched },
+        { nodeId: 'hot', name: 'Hot?', ...untouched },
       ],
     });
   });
@@ -203,7 +204,7 @@ describe('the details that Temporal’s Web UI shows', () => {
     expect(rows()[0]).toContain(`x: ${'\\|'.repeat(156)}… |`);
   });
 
-  test('list in a large graph only what is at work or went wrong', () => {
+  test('list in a large graph only what is at work or went wrong, once for a burst of changes', async () => {
     const nodes = Array.from({ length: 41 }, (_, index) => operation(`n${index}`));
     const { progress, seen, rows } = track(nodes);
     const [first, second, third, fourth, fifth, sixth] = nodes as [
@@ -220,6 +221,9 @@ describe('the details that Temporal’s Web UI shows', () => {
     progress.set(fourth, 'retrying');
     progress.set(fifth, 'unknown');
     progress.set(sixth, 'skipped');
+    expect(seen).toEqual([]);
+    await Promise.resolve();
+    expect(seen).toHaveLength(1);
     expect(rows().map((row) => row.split(' | ')[1])).toEqual(['n1', 'n2', 'n3', 'n4']);
     expect(seen.at(-1)).toContain(
       '**running** · 1 succeeded, 1 running, 1 failed, 1 retrying, 1 unknown, 1 skipped, 35 pending',
@@ -231,6 +235,67 @@ describe('the details that Temporal’s Web UI shows', () => {
     const nodes = Array.from({ length: 40 }, (_, index) => operation(`n${index}`));
     const { progress, rows } = track(nodes);
     progress.setStatus('running');
+    expect(rows()).toHaveLength(40);
+  });
+});
+
+describe('nodes inside a forEach', () => {
+  const letter = operation('letter', 'Letter');
+  const each: ControlPlanNode = {
+    ...hot,
+    id: 'each',
+    name: 'Each lead',
+    type: 'forEach',
+    outputs: ['success', 'error'],
+    body: { nodes: [letter], connections: [] },
+  };
+
+  test('stand in the state, by iteration, until they end', () => {
+    const { progress } = track([each]);
+    const states = () =>
+      progress.state().nodes.map(({ nodeId, iteration, status }) => [nodeId, iteration, status]);
+    progress.set(each, 'running');
+    expect(states()).toEqual([['each', '', 'running']]);
+    progress.set(letter, 'running', {}, '0');
+    progress.set(letter, 'retrying', { attempts: 1, error: down }, '1');
+    expect(states()).toEqual([
+      ['each', '', 'running'],
+      ['letter', '0', 'running'],
+      ['letter', '1', 'retrying'],
+    ]);
+    progress.set(letter, 'succeeded', { attempts: 1 }, '0');
+    progress.set(letter, 'failed', { attempts: 2 }, '1');
+    expect(states()).toEqual([['each', '', 'running']]);
+  });
+
+  test('are counted, and named with their item', async () => {
+    const { progress, seen, rows } = track([each]);
+    progress.set(letter, 'succeeded', {}, '0');
+    progress.set(letter, 'running', {}, '1.2');
+    await Promise.resolve();
+    expect(seen.at(-1)).toMatch(/^\*\*running\*\* · 1 succeeded, 1 pending, 1 running\n/);
+    expect(rows()[1]).toContain('| Letter (item 1.2) | email.send | running |');
+  });
+
+  test('have their iteration in their records; one that waits has no end', () => {
+    const { progress, pass } = track([each]);
+    const step: ControlPlanNode = { ...hot, id: 'step', type: 'wait', outputs: ['success'] };
+    progress.set(step, 'running', {}, '3');
+    pass(5);
+    progress.set(step, 'waiting', { record: true }, '3');
+    pass(10);
+    progress.set(step, 'succeeded', { record: true, port: 'success' }, '3');
+    const begun = { nodeId: 'step', iteration: '3', startedAt: '2026-03-01T10:00:00.000Z' };
+    expect(progress.takeRecords()).toMatchObject([
+      { ...begun, status: 'waiting', endedAt: null },
+      { ...begun, status: 'succeeded', endedAt: '2026-03-01T10:00:00.015Z' },
+    ]);
+  });
+
+  test('a thousand that run list no more than forty', async () => {
+    const { progress, rows } = track([each]);
+    for (let item = 0; item < 1_000; item += 1) progress.set(letter, 'running', {}, `${item}`);
+    await Promise.resolve();
     expect(rows()).toHaveLength(40);
   });
 });

@@ -107,6 +107,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
         skip(scheduler.settle(nodeId, end.ports));
       }
       await advance();
+      if (iteration === '') await context.branchEnded();
     });
     // Every branch comes to its end before an error goes up: none is left running unattended.
     for (const branch of await Promise.allSettled(branches)) {
@@ -176,10 +177,12 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     const place = { nodeId: node.id, iteration };
     for (;;) {
       try {
-        const result = await dispatchNode(node, nodeInput(node, config), {
-          retrying: (detail) =>
-            set(node, 'retrying', { attempts: detail.attempt, error: detail.error }),
-        });
+        const result = await context.atWork(() =>
+          dispatchNode(node, nodeInput(node, config), {
+            retrying: (detail) =>
+              set(node, 'retrying', { attempts: detail.attempt, error: detail.error }),
+          }),
+        );
         return succeeded(node, result.output, { attempts: result.attempt });
       } catch (error) {
         if (isCancellation(error)) {

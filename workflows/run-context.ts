@@ -91,10 +91,16 @@ export function createRunContext(
     async atWork<T>(work: () => Promise<T>): Promise<T> {
       active += 1;
       try {
+        if (shown === 'waiting') await showStatus();
         return await work();
       } finally {
         active -= 1;
       }
+    },
+
+    /** Shows the execution as waiting again once a branch has ended beside one that waits. */
+    async branchEnded(): Promise<void> {
+      if (shown === 'running' && statusNow() === 'waiting') await showStatus();
     },
 
     /** Shows the execution as waiting while a node waits and no other one is at work. */

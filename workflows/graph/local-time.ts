@@ -21,7 +21,12 @@ export function parseTime(text: string, timezone = 'UTC'): number {
   if (match === null) throw unreadable(text);
   const [year, month, day, hour, minute, second] = match.slice(1).map((part) => Number(part ?? 0));
   const asUtc = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
-  if (Number.isNaN(asUtc) || new Date(asUtc).getUTCDate() !== day) throw unreadable(text);
+  // A month 13 or a minute 60 would roll over into another time.
+  const [date, time] = [match.slice(1, 4).join('-'), match.slice(4, 7)];
+  const asRead = `${date}T${time.map((part) => part ?? '00').join(':')}`;
+  if (Number.isNaN(asUtc) || !new Date(asUtc).toISOString().startsWith(asRead)) {
+    throw unreadable(text);
+  }
   // The offset before the time and the one after: where they differ, the clocks change nearby.
   const before = offsetAt(asUtc - 86_400_000, timezone);
   const after = offsetAt(asUtc + 86_400_000, timezone);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type DefinitionInput, definitionSchema } from './definition.ts';
 import { fakeCatalog } from './fake-catalog.ts';
 import { planDefinition, planSingleNode } from './plan.ts';
-import type { PlanNode } from './plan-types.ts';
+import { allNodes, type PlanNode } from './plan-types.ts';
 
 type NodeInput = DefinitionInput['nodes'][number];
 
@@ -76,6 +76,7 @@ describe('a plan', () => {
           join: 'all',
           onError: 'fail',
           outputs: ['true', 'false'],
+          rawFields: [],
         },
         {
           id: 'note',
@@ -86,6 +87,7 @@ describe('a plan', () => {
           join: 'all',
           onError: 'fail',
           outputs: ['success'],
+          rawFields: [],
         },
       ],
       connections: [
@@ -184,6 +186,72 @@ describe('a plan', () => {
     );
     expect(plan([{ ...mail, onError: 'error' }]).nodes).toHaveLength(1);
   });
+});
+
+describe('the plan of a forEach', () => {
+  const inner: NodeInput = {
+    id: 'inner',
+    type: 'forEach',
+    config: { items: '{{ item.lines }}', body: { nodes: [{ ...row, id: 'line' }] } },
+  };
+  const each: NodeInput = {
+    id: 'each',
+    type: 'forEach',
+    config: {
+      items: '{{ input.list }}',
+      concurrency: 5,
+      body: {
+        nodes: [mail, inner, { ...row, undo: 'erase' }, { ...row, id: 'erase' }],
+        connections: [
+          { from: 'mail', to: 'inner' },
+          { from: 'mail', output: 'error', to: 'row' },
+        ],
+      },
+    },
+  };
+
+  test('has its body planned like a graph of its own, on every level', () => {
+    const planned = plan([each]).nodes[0];
+    expect(planned).toMatchObject({
+      kind: 'control',
+      type: 'forEach',
+      rawFields: ['body'],
+      outputs: ['success', 'error'],
+      body: {
+        nodes: [
+          { id: 'mail', kind: 'operation', operation: 'send', onError: 'error' },
+          { id: 'inner', kind: 'control', body: { nodes: [{ id: 'line' }], connections: [] } },
+          { id: 'row', undo: 'erase' },
+          { id: 'erase', onError: 'fail' },
+        ],
+        connections: [
+          { from: 'mail', output: 'success', to: 'inner' },
+          { from: 'mail', output: 'error', to: 'row' },
+        ],
+      },
+    });
+  });
+
+  test('lists the nodes of all levels, outer before inner', () => {
+    expect(allNodes(plan([each, { ...row, id: 'after' }])).map(({ id }) => id)).toEqual([
+      'each',
+      'mail',
+      'inner',
+      'line',
+      'row',
+      'erase',
+      'after',
+    ]);
+  });
+});
+
+test('a plan says which nodes are disabled and what takes a node’s effect back, and nothing where neither is said', () => {
+  const nodes = [{ ...mail, disabled: true, undo: 'row' }, row];
+  const [first, second] = plan(nodes).nodes;
+  expect(first).toMatchObject({ disabled: true, undo: 'row' });
+  expect(second).not.toHaveProperty('disabled');
+  expect(second).not.toHaveProperty('undo');
+  expect(planned({ ...mail, disabled: false })).not.toHaveProperty('disabled');
 });
 
 describe('the plan of a single node', () => {

@@ -151,7 +151,7 @@ describe('each problem is told with its place and its node', () => {
     ],
     [
       'unknown_node_type /nodes/0/type fax',
-      'condition, set, email, sheets, code',
+      'condition, switch, set, forEach, wait, approval, subworkflow, respond, fail, email, sheets, code',
       [{ id: 'fax', type: 'fax' }],
     ],
     [
