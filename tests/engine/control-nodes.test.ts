@@ -403,12 +403,19 @@ describe('a wait', () => {
     expect(statuses(shown)).toEqual({ w: 'succeeded', late: 'succeeded', paid: 'skipped' });
   }, 60_000);
 
-  test('beside work shows the run as waiting only once the work is done', async () => {
+  test('beside work shows the run as running while the work goes on, then as waiting', async () => {
+    const items = Array.from({ length: 100 }, (_, index) => index);
     const executionId = await begin({
-      nodes: [wait('w', { event: 'go' }), wait('soon', { for: '500ms' }), mail('m'), set('end')],
-      connections: line('soon', 'm'),
+      nodes: [
+        wait('w', { event: 'go' }),
+        wait('soon', { for: '300ms' }),
+        each('loop', items, { nodes: [mail('m')] }),
+      ],
+      connections: line('soon', 'loop'),
     });
-    await untilNode(executionId, 'm', 'succeeded');
+    await untilNode(executionId, 'm', 'succeeded', '0');
+    expect((await execution(executionId)).status).toBe('running');
+    await untilNode(executionId, 'm', 'succeeded', '99');
     await untilStatus(executionId, 'waiting');
     await client.workflow.getHandle(executionId).signal(EVENT_SIGNAL, { event: 'go', data: null });
     expect(await stack.ended(executionId)).toMatchObject({ status: 'succeeded' });

@@ -13,14 +13,19 @@ import type {
   RunNodeResult,
 } from '../../workflows/activity-contract.ts';
 import {
+  DECIDE_APPROVAL_UPDATE,
+  EVENT_SIGNAL,
   type ExecutionState,
   type NodeStatus,
+  PAUSE_UPDATE,
   RESOLVE_NODE_UPDATE,
+  RESUME_UPDATE,
   STATE_QUERY,
   TASK_QUEUES,
 } from '../../workflows/contract.ts';
 import type { JsonObject } from '../../workflows/graph/json.ts';
-import { inputOf, type Shape, type Step } from './shapes.ts';
+import type { Shape, Step } from './shape.ts';
+import { inputOf } from './shapes.ts';
 
 const PATIENCE_MS = 30_000;
 
@@ -120,6 +125,15 @@ export async function startScriptedWorker(options: ScriptedWorkerOptions): Promi
             updateId: `resolve ${resolution.nodeId}`,
           });
         },
+        approve: async (nodeId) => {
+          await handle.executeUpdate(DECIDE_APPROVAL_UPDATE, {
+            args: [{ nodeId, iteration: '', decision: 'approve', by: 'test' }],
+            updateId: `approve ${nodeId}`,
+          });
+        },
+        signal: (event) => handle.signal(EVENT_SIGNAL, event),
+        pause: () => handle.executeUpdate(PAUSE_UPDATE, { updateId: 'pause' }),
+        resume: () => handle.executeUpdate(RESUME_UPDATE, { updateId: 'resume' }),
         cancel: async () => {
           await handle.cancel();
         },

@@ -4,77 +4,12 @@
  * workers that cache nothing.
  */
 import { CONNECTOR_MANIFESTS } from '../../connectors/catalog.ts';
-import type { NodeFailureDetail } from '../../workflows/activity-contract.ts';
-import type { NodeStatus, ResolveNodeInput, RunAutomationInput } from '../../workflows/contract.ts';
-import { type DefinitionInput, definitionSchema } from '../../workflows/graph/definition.ts';
-import type { Json, JsonObject } from '../../workflows/graph/json.ts';
+import type { RunAutomationInput } from '../../workflows/contract.ts';
+import { definitionSchema } from '../../workflows/graph/definition.ts';
 import { planDefinition } from '../../workflows/graph/plan.ts';
-
-/** What one attempt at a node does. */
-export type Step =
-  | { readonly output: Json; readonly afterMs?: number }
-  | { readonly verdict: NodeFailureDetail['verdict']; readonly retryAfterMs?: number }
-  | { readonly waits: 'for cancellation' };
-
-/** What somebody does while the run goes on. */
-export interface Hands {
-  /** Waits until an attempt at the node has begun. */
-  begun(nodeId: string): Promise<void>;
-  /** Waits until the `state` query shows the node so. */
-  until(nodeId: string, status: NodeStatus): Promise<void>;
-  resolve(resolution: Omit<ResolveNodeInput, 'iteration'>): Promise<void>;
-  cancel(): Promise<void>;
-}
-
-export interface Shape {
-  /** Also the execution's id and the name of its history. */
-  readonly name: string;
-  readonly definition: Omit<DefinitionInput, 'workflowId' | 'name'>;
-  readonly lead?: JsonObject;
-  /** By node: what its attempts do, one after the other. Without a script a node answers `{}`. */
-  readonly script?: Readonly<Record<string, readonly Step[]>>;
-  readonly during?: (hands: Hands) => Promise<void>;
-  readonly ends: {
-    readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
-    /** Result of a completed run, or type of the failure of a failed one. */
-    readonly with?: JsonObject | string;
-    readonly nodes: Readonly<Record<string, NodeStatus>>;
-  };
-}
-
-const LEAD = {
-  id: 'lead-1',
-  name: 'نور الهدى',
-  email: 'nour@example.com',
-  phone: '+971501234567',
-  score: 80,
-};
-
-const mail = {
-  id: 'mail',
-  name: 'Welcome mail',
-  type: 'email',
-  config: { to: '{{ lead.email }}', subject: 'مرحباً {{ lead.name }}', text: 'Welcome' },
-} as const;
-const wa = {
-  id: 'wa',
-  name: 'WhatsApp',
-  type: 'whatsapp',
-  config: { to: '{{ lead.phone }}', text: 'Hello {{ lead.name }}' },
-} as const;
-const row = {
-  id: 'row',
-  name: 'Lead list',
-  type: 'google-sheets',
-  config: { spreadsheetId: 'sheet-1', range: 'Leads!A:B', values: ['{{ lead.id }}', 'new'] },
-} as const;
-const crm = {
-  id: 'crm',
-  name: 'CRM',
-  type: 'http',
-  config: { method: 'POST', url: 'https://crm.example.com/leads', body: { id: '{{ lead.id }}' } },
-} as const;
-const score = { id: 'score', type: 'code', config: { code: 'return { tier: "gold" }' } } as const;
+import { CONTROL_SHAPES } from './control-shapes.ts';
+import type { Shape } from './shape.ts';
+import { crm, LEAD, mail, row, score, wa } from './shape-nodes.ts';
 
 export const SHAPES: readonly Shape[] = [
   {
@@ -321,6 +256,7 @@ export const SHAPES: readonly Shape[] = [
       nodes: { mail: 'succeeded', row: 'succeeded' },
     },
   },
+  ...CONTROL_SHAPES,
 ];
 
 /** What the shape's workflow is started with. */
