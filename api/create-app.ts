@@ -32,12 +32,14 @@ import { ApiError, toProblem } from './problem.ts';
 import { limitRate } from './rate-limit.ts';
 import { readJsonBody } from './request-body.ts';
 import { assignRequestId, requestIdOf } from './request-id.ts';
+import { createRetryService } from './retry-service.ts';
 import { createRouter } from './router.ts';
 import { automationRoutes } from './routes/automation.ts';
 import { connectorRoutes } from './routes/connectors.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { definitionRoutes } from './routes/definitions.ts';
 import { eventRoutes } from './routes/events.ts';
+import { executionActRoutes } from './routes/execution-acts.ts';
 import { executionEventRoutes } from './routes/execution-events.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -73,6 +75,14 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
   const credentials = createCredentialRepository(database);
   const reader = createExecutionReader({ executions, logs, listener: deps.listener });
   const control = createExecutionControl({ client, ledger: createLedger(database) });
+  const retries = createRetryService({
+    settings,
+    catalog,
+    executions,
+    credentials,
+    dispatcher: deps.dispatcher,
+    fingerprint: vault.fingerprint,
+  });
   const starts = createStartService({
     settings,
     catalog,
@@ -85,7 +95,8 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
   });
   return [
     ...definitionRoutes({ definitions, catalog }),
-    ...executionRoutes({ settings, starts, executions, reader, control }),
+    ...executionRoutes({ settings, starts, executions, reader }),
+    ...executionActRoutes({ settings, retries, reader, control }),
     ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),
     ...leadRoutes({ leads: createLeadRepository(database) }),
     ...eventRoutes({ starts }),
@@ -127,7 +138,13 @@ export function createApp(deps: ApiDeps): Express {
   api.use(
     cors({
       origin: [...settings.corsOrigins],
-      exposedHeaders: ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'],
+      exposedHeaders: [
+        'x-request-id',
+        'x-execution-id',
+        'retry-after',
+        'ratelimit',
+        'ratelimit-policy',
+      ],
       maxAge: 600,
     }),
     refuseUndecodable,

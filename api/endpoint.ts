@@ -10,6 +10,8 @@ import { toIssues } from './zod-issues.ts';
 /** Who asks: an API key, bound to one project. */
 export interface Caller {
   readonly keyId: string;
+  /** What people called the key: how they see who did something. */
+  readonly keyName: string;
   readonly projectId: string;
   readonly scopes: readonly string[];
 }
@@ -41,6 +43,13 @@ export type AnswerOf<Responses extends ResponseSpecs> = {
 export interface Answer {
   readonly status: number;
   readonly body?: unknown;
+  /** Present in a RelayedAnswer only. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The answer of an automation itself: its author chose status, body and headers. */
+export interface RelayedAnswer extends Answer {
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 interface EndpointBase {
@@ -54,6 +63,8 @@ interface EndpointBase {
   readonly description?: string;
   /** Kinds of refusal that this endpoint has besides those that follow from its parts. */
   readonly problems?: readonly (404 | 409 | 422 | 503)[];
+  /** Describes the RelayedAnswer that the endpoint may give, whose status nobody knows before. */
+  readonly relayed?: string;
 }
 
 /** What the parts of a request must be. Absent: there is no such part. */
@@ -136,7 +147,7 @@ export function endpoint<
     handledBy(
       handle: (
         input: HandlerInput<Params, Query, Body> & { readonly caller: Caller },
-      ) => Promise<AnswerOf<Responses>>,
+      ) => Promise<AnswerOf<Responses> | RelayedAnswer>,
     ): Endpoint {
       return {
         ...rest,

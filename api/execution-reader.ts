@@ -1,4 +1,4 @@
-/** Reads executions with their nodes, and waits for their end. */
+/** Reads executions with their nodes, and waits for their answer or end. */
 import type { ExecutionListener } from '../db/execution-listener.ts';
 import type { ExecutionLogRepository, LogEntry } from '../db/repositories/execution-logs.ts';
 import type { ExecutionRepository, ExecutionWithPlan } from '../db/repositories/executions.ts';
@@ -40,23 +40,25 @@ export function createExecutionReader(deps: {
     },
 
     /**
-     * Waits until the execution ends, the time is over or nobody waits any more.
+     * Waits until the execution answers (a respond node) or ends, the time is over or nobody waits
+     * any more.
      * @param timeoutMs how long to wait
-     * @returns whether it has ended
+     * @returns the execution if it has answered or ended
      */
-    async waitForEnd(
+    async waitForAnswer(
       projectId: string,
       executionId: string,
       timeoutMs: number,
       signal: AbortSignal,
-    ): Promise<boolean> {
+    ): Promise<ExecutionWithPlan | undefined> {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       const changes = watch(listener, executionId, deadline);
       try {
         do {
-          if (hasEnded(await find(projectId, executionId))) return true;
+          const execution = await find(projectId, executionId);
+          if (execution.response !== null || hasEnded(execution)) return execution;
         } while (await changes.next());
-        return false;
+        return undefined;
       } finally {
         changes.stop();
       }

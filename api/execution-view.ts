@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { LogEntry } from '../db/repositories/execution-logs.ts';
 import type { ExecutionWithPlan, StoredExecution } from '../db/repositories/executions.ts';
 import { FINAL_EXECUTION_STATUSES, NODE_STATUSES, type NodeStatus } from '../workflows/contract.ts';
-import type { PlanNode } from '../workflows/graph/plan-types.ts';
+import { allNodes, type PlanNode } from '../workflows/graph/plan-types.ts';
 import { executionStatusField, iso, modeField, timeField } from './fields.ts';
 import type { ApiSettings } from './settings.ts';
 
@@ -140,8 +140,9 @@ export interface ExecutionNodeChange {
 }
 
 /**
- * Nodes in the order of the plan; one without a row is `pending`, or `skipped` after the end. Where
- * the definition was deleted, only nodes with a row are known.
+ * Nodes in the order of the plan; one without a row is `pending`, or `skipped` after the end. What
+ * ran in the body of a forEach follows it, in the order in which it was begun: how many items there
+ * are shows only when they run. Where the definition was deleted, only nodes with a row are known.
  */
 export function toNodes(
   execution: ExecutionWithPlan,
@@ -149,14 +150,16 @@ export function toNodes(
 ): readonly ExecutionNodeChange[] {
   const rows = Map.groupBy(logs, (entry) => entry.nodeId);
   const planned = execution.plan?.nodes ?? [];
-  const known = new Set(planned.map((node) => node.id));
+  const known = new Set(allNodes({ nodes: planned, connections: [] }).map((node) => node.id));
   const status: NodeStatus = hasEnded(execution) ? 'skipped' : 'pending';
   return [
     ...planned.flatMap((node) => {
-      const entries = rows.get(node.id);
-      return entries === undefined
-        ? [{ view: untouched(node, status), changedAt: execution.endedAt ?? execution.queuedAt }]
-        : entries.map(touched);
+      const own = rows.get(node.id)?.map(touched) ?? [
+        { view: untouched(node, status), changedAt: execution.endedAt ?? execution.queuedAt },
+      ];
+      if (node.kind !== 'control' || node.body === undefined) return own;
+      const inner = new Set(allNodes(node.body).map(({ id }) => id));
+      return [...own, ...logs.filter((entry) => inner.has(entry.nodeId)).map(touched)];
     }),
     ...logs.filter((entry) => !known.has(entry.nodeId)).map(touched),
   ];

@@ -19,6 +19,10 @@ export const leadIdField = foreignId(200).meta({ description: 'Id of a lead', ex
 export const eventIdField = foreignId(200).meta({
   description: 'Id of the event at its source; the same id again starts nothing',
 });
+export const eventNameField = foreignId(128).meta({
+  description: 'Name of an event, as the wait node has it',
+  example: 'payment.received',
+});
 export const executionIdField = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/, 'is not the form of an execution id')

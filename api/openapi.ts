@@ -69,7 +69,11 @@ function toOperation(endpoint: Endpoint): ZodOpenApiOperationObject {
             content: { 'application/json': { schema: body } },
           },
         }),
-    responses: { ...Object.fromEntries(answers), ...refusals(endpoint) },
+    responses: {
+      ...Object.fromEntries(answers),
+      ...refusals(endpoint),
+      ...(endpoint.relayed === undefined ? {} : { default: { description: endpoint.relayed } }),
+    },
   };
 }
 

@@ -23,7 +23,12 @@ export const PROBLEM_CODES = [
   'lead_exists',
   'credential_exists',
   'execution_ended',
+  'execution_not_ended',
+  'execution_not_handed_over',
   'node_not_unknown',
+  'not_waiting',
+  'already_decided',
+  'outcome_unknown',
   'idempotency_key_reused',
   'request_in_progress',
   'body_too_large',
@@ -135,6 +140,16 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
       return { status: 409, title: 'The name of the credential is taken' };
     case 'execution_ended':
       return { status: 409, title: 'The execution has ended' };
+    case 'execution_not_ended':
+      return { status: 409, title: 'The execution has not ended' };
+    case 'execution_not_handed_over':
+      return { status: 409, title: 'The execution is not handed over yet' };
+    case 'not_waiting':
+      return { status: 409, title: 'The node is not waiting for this' };
+    case 'already_decided':
+      return { status: 409, title: 'The decision was taken already' };
+    case 'outcome_unknown':
+      return { status: 409, title: 'It is not known whether a node has acted' };
     case 'node_not_unknown':
       return { status: 409, title: 'The node is not in doubt' };
     case 'idempotency_key_reused':

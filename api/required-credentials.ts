@@ -1,6 +1,6 @@
 import type { ConnectorManifest } from '../connectors/contract.ts';
 import type { CredentialRepository } from '../db/repositories/credentials.ts';
-import type { ExecutionPlan, OperationPlanNode } from '../workflows/graph/plan-types.ts';
+import type { OperationPlanNode, PlanGraph } from '../workflows/graph/plan-types.ts';
 import { ApiError, type ProblemIssue } from './problem.ts';
 import type { ApiSettings } from './settings.ts';
 
@@ -15,18 +15,19 @@ type ConnectorWithCredential = ConnectorManifest & {
 };
 
 /**
- * In live mode every node must have what it logs in with, or the run would fail half way.
+ * In live mode every node, those in bodies of forEach too, must have what it logs in with, or the
+ * run would fail half way. Disabled nodes need nothing.
  * @throws ApiError `credentials_missing` with an issue for each node that lacks it
  */
 export async function requireCredentials(
   deps: CredentialCheckDeps,
   projectId: string,
-  plan: ExecutionPlan,
+  plan: PlanGraph,
 ): Promise<void> {
-  const needy = plan.nodes.flatMap((node, index) => {
+  const needy = operationsOf(plan, '').flatMap(({ node, pointer }) => {
     const manifest = deps.catalog.find((entry) => entry.type === node.type);
-    return node.kind === 'operation' && manifest !== undefined && hasCredential(manifest)
-      ? [{ node, manifest, pointer: `/nodes/${index}/credential` }]
+    return manifest !== undefined && hasCredential(manifest)
+      ? [{ node, manifest, pointer: `${pointer}/credential` }]
       : [];
   });
   const named = needy.flatMap(({ node }) => node.credential ?? []);
@@ -51,6 +52,19 @@ export async function requireCredentials(
     `${issues.length === 1 ? 'A node lacks' : `${issues.length} nodes lack`} a credential, so the execution could not run in live mode.`,
     { issues },
   );
+}
+
+/** @returns the nodes that call a connector, with JSON pointers into the definition */
+function operationsOf(
+  graph: PlanGraph,
+  at: string,
+): readonly { readonly node: OperationPlanNode; readonly pointer: string }[] {
+  return graph.nodes.flatMap((node, index) => {
+    const pointer = `${at}/nodes/${index}`;
+    if (node.disabled === true) return [];
+    if (node.kind === 'operation') return [{ node, pointer }];
+    return node.body === undefined ? [] : operationsOf(node.body, `${pointer}/config/body`);
+  });
 }
 
 type Lack = Pick<ProblemIssue, 'code' | 'message'>;

@@ -5,6 +5,7 @@ import { type Authenticator, requireScope } from './authentication.ts';
 import type { Answer, Caller, Endpoint, RawParts, RequestContext } from './endpoint.ts';
 import { type Fingerprint, readIdempotencyKey, runOnce } from './idempotency.ts';
 import { ApiError } from './problem.ts';
+import { relay } from './relayed-answer.ts';
 import { requestIdOf } from './request-id.ts';
 
 export interface RouterDeps {
@@ -43,6 +44,10 @@ export function createRouter(deps: RouterDeps): Router {
       }
       const answer = await answerOf(endpoint, endpoint.action, raw, context, caller);
       if ('replayed' in answer && answer.replayed) response.set('idempotency-replayed', 'true');
+      if (answer.headers !== undefined) {
+        relay(response, { ...answer, headers: answer.headers });
+        return;
+      }
       response.status(answer.status);
       if (answer.body === undefined) response.end();
       else response.json(answer.body);

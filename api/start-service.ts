@@ -3,24 +3,17 @@ import type { ConnectorManifest } from '../connectors/contract.ts';
 import type { CredentialRepository } from '../db/repositories/credentials.ts';
 import type { EventRepository, StartedExecution } from '../db/repositories/events.ts';
 import { LeadNotFoundError } from '../db/repositories/events.ts';
-import type {
-  ExecutionRepository,
-  NewExecution,
-  RequestKey,
-  StartFacts,
-} from '../db/repositories/executions.ts';
-import type { StartableExecution } from '../temporal/start-execution.ts';
-import type { ExecutionStatus } from '../workflows/contract.ts';
+import type { ExecutionRepository, StartFacts } from '../db/repositories/executions.ts';
 import type { Definition } from '../workflows/graph/definition.ts';
 import type { Json, JsonObject } from '../workflows/graph/json.ts';
 import { planSingleNode } from '../workflows/graph/plan.ts';
-import type { ExecutionPlan } from '../workflows/graph/plan-types.ts';
 import { validateDefinition } from '../workflows/graph/validate.ts';
+import { type Accepted, createAcceptance, idFor, requireSameRequest } from './acceptance.ts';
 import type { Fingerprint } from './idempotency.ts';
-import { canonicalJson, keyedExecutionId, newExecutionId, newLeadId } from './identifiers.ts';
+import { newExecutionId, newLeadId } from './identifiers.ts';
 import type { PlanCache } from './plan-cache.ts';
 import { ApiError } from './problem.ts';
-import { inProgress, reusedKey, unknownLead, unknownWorkflow } from './refusals.ts';
+import { inProgress, unknownLead, unknownWorkflow } from './refusals.ts';
 import { requireCredentials } from './required-credentials.ts';
 import type { ApiSettings } from './settings.ts';
 import type { StartDispatcher } from './start-dispatcher.ts';
@@ -50,14 +43,6 @@ export interface EventRequest {
   readonly data: Json;
 }
 
-export interface Accepted {
-  readonly executionId: string;
-  readonly workflowId: string;
-  readonly version: number;
-  /** Where it is, if it was accepted before. */
-  readonly status?: ExecutionStatus;
-}
-
 export interface StartServiceDeps {
   readonly settings: Pick<ApiSettings, 'defaultMode' | 'environmentCredentials'>;
   readonly catalog: readonly ConnectorManifest[];
@@ -80,6 +65,7 @@ export type StartService = ReturnType<typeof createStartService>;
 
 export function createStartService(deps: StartServiceDeps) {
   const { settings, catalog, executions, credentials, plans, dispatcher } = deps;
+  const { accept, keyFor } = createAcceptance(deps);
 
   function modeOf(
     asked: 'live' | 'sandbox' | undefined,
@@ -88,28 +74,6 @@ export function createStartService(deps: StartServiceDeps) {
     if (asked !== undefined) return asked;
     if (settings.defaultMode !== undefined) return settings.defaultMode;
     return hasCredentials || settings.environmentCredentials.size > 0 ? 'live' : 'sandbox';
-  }
-
-  /** Writes the execution and hands it over. @returns false if the key or the id was taken */
-  async function accept(
-    execution: NewExecution,
-    plan: ExecutionPlan,
-    description: string | undefined,
-  ): Promise<boolean> {
-    const written = await executions.insert(execution);
-    if (written === undefined) return false;
-    dispatcher.submit({
-      executionId: execution.executionId,
-      projectId: execution.projectId,
-      mode: execution.mode,
-      plan,
-      leadId: execution.leadId,
-      lead: written.lead,
-      input: execution.input,
-      trigger: execution.trigger,
-      ...(description === undefined ? {} : { description }),
-    } satisfies StartableExecution);
-    return true;
   }
 
   return {
@@ -254,20 +218,6 @@ export function createStartService(deps: StartServiceDeps) {
     },
   };
 
-  function keyFor(
-    kind: string,
-    workflowId: string,
-    key: string | undefined,
-    request: unknown,
-  ): RequestKey | undefined {
-    if (key === undefined) return undefined;
-    return {
-      key,
-      route: `${kind} ${workflowId}`,
-      requestHash: deps.fingerprint(canonicalJson(request)),
-    };
-  }
-
   async function publishedPlan(workflowId: string, facts: StartFacts) {
     const { definitionId, isActive, publishedVersion: version } = facts;
     if (definitionId === undefined) throw unknownWorkflow(workflowId);
@@ -308,17 +258,6 @@ export function createStartService(deps: StartServiceDeps) {
       });
     }
   }
-}
-
-function idFor(projectId: string, workflowId: string, key: string | undefined): string {
-  return key === undefined
-    ? newExecutionId(workflowId)
-    : keyedExecutionId(projectId, workflowId, key);
-}
-
-function requireSameRequest(facts: StartFacts, requestKey: RequestKey | undefined): void {
-  if (requestKey === undefined || facts.knownRequestHash === undefined) return;
-  if (!facts.knownRequestHash.equals(requestKey.requestHash)) throw reusedKey();
 }
 
 /** @throws ApiError if the request names two different leads */

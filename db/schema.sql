@@ -108,6 +108,8 @@ CREATE TABLE executions (
   started_at timestamp with time zone,
   ended_at timestamp with time zone,
   checked_at timestamp with time zone,
+  response jsonb,
+  kept jsonb,
   CONSTRAINT executions_pkey PRIMARY KEY (id),
   CONSTRAINT executions_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
   CONSTRAINT executions_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,

@@ -4,13 +4,11 @@ import { EXECUTION_STATUSES } from '../../workflows/contract.ts';
 import { workflowIdSchema } from '../../workflows/graph/definition.ts';
 import { durationSchema, durationToMs } from '../../workflows/graph/duration.ts';
 import { type Endpoint, endpoint } from '../endpoint.ts';
-import type { ExecutionControl } from '../execution-control.ts';
 import type { ExecutionReader } from '../execution-reader.ts';
 import {
   executionLinks,
   executionSchema,
   executionSummarySchema,
-  hasEnded,
   linksSchema,
   toExecution,
   toExecutionSummary,
@@ -18,17 +16,14 @@ import {
 import {
   executionIdField,
   executionStatusField,
-  jsonField,
   jsonObjectField,
   leadField,
   leadIdField,
   listQuery,
   modeField,
-  nodeIdField,
   timeQuery,
 } from '../fields.ts';
 import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../paging.ts';
-import { ApiError } from '../problem.ts';
 import type { ApiSettings } from '../settings.ts';
 import type { StartService } from '../start-service.ts';
 
@@ -51,7 +46,7 @@ const startSchema = z
       'A known lead by its id, or its data, which is merged into what is known; or neither',
   });
 
-const acceptedSchema = z
+export const acceptedSchema = z
   .object({
     executionId: executionIdField,
     workflowId: z.string(),
@@ -66,24 +61,20 @@ const waitQuery = durationSchema
   .transform(durationToMs)
   .optional()
   .meta({
-    description: 'Wait so long for the end, 30s at most, and answer the whole execution',
+    description:
+      'Wait so long, 30s at most, for what a respond node answers, or else for the end, and answer the whole execution',
     example: '10s',
   });
-
-const statusSchema = z
-  .object({ executionId: executionIdField, status: executionStatusField, links: linksSchema })
-  .meta({ id: 'ExecutionStatus' });
 
 export interface ExecutionRouteDeps {
   readonly settings: ApiSettings;
   readonly starts: StartService;
   readonly executions: ExecutionRepository;
   readonly reader: ExecutionReader;
-  readonly control: ExecutionControl;
 }
 
 export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
-  const { settings, starts, executions, reader, control } = deps;
+  const { settings, starts, executions, reader } = deps;
   const tag = 'Executions';
 
   return [
@@ -104,6 +95,8 @@ export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
         200: { description: 'It ended while `wait` lasted', schema: executionSchema },
         202: { description: 'Accepted', schema: acceptedSchema },
       },
+      relayed:
+        'What a respond node answered while `wait` lasted: its status, its body, and of its headers content-type and x-…; x-execution-id says which execution it was',
     }).handledBy(async ({ caller, params, query, body, idempotencyKey, signal }) => {
       const accepted = await starts.startPublished(
         caller.projectId,
@@ -114,7 +107,12 @@ export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
       const { executionId, workflowId, version } = accepted;
       if (query.wait !== undefined) {
         const { projectId } = caller;
-        if (await reader.waitForEnd(projectId, executionId, query.wait, signal)) {
+        const reached = await reader.waitForAnswer(projectId, executionId, query.wait, signal);
+        if (reached?.response != null) {
+          const { status, body: content, headers } = reached.response;
+          return { status, body: content, headers: { ...headers, 'x-execution-id': executionId } };
+        }
+        if (reached !== undefined) {
           const { execution, logs } = await reader.read(projectId, executionId);
           return { status: 200, body: toExecution(execution, logs, settings) };
         }
@@ -177,88 +175,5 @@ export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
       const { execution, logs } = await reader.read(caller.projectId, executionId);
       return { status: 200, body: toExecution(execution, logs, settings) };
     }),
-
-    endpoint({
-      method: 'post',
-      path: '/executions/{executionId}/cancel',
-      operationId: 'cancelExecution',
-      tag,
-      summary: 'End an execution before its time',
-      description: 'What was sent stays sent; what has not begun is not begun.',
-      idempotency: 'stored',
-      problems: [404, 409],
-      params: executionParams,
-      body: z
-        .strictObject({ reason: z.string().max(1_000).optional() })
-        .optional()
-        .meta({ id: 'Cancellation' }),
-      responses: {
-        202: { description: 'The execution is being cancelled', schema: statusSchema },
-      },
-    }).handledBy(async ({ caller, params: { executionId }, body }) => {
-      const execution = await reader.find(caller.projectId, executionId);
-      if (hasEnded(execution)) throw ended(execution.status);
-      await control.cancel(execution, body?.reason);
-      const { status } = await reader.find(caller.projectId, executionId);
-      return {
-        status: 202,
-        body: { executionId, status, links: executionLinks(executionId, settings) },
-      };
-    }),
-
-    endpoint({
-      method: 'post',
-      path: '/executions/{executionId}/nodes/{nodeId}/resolve',
-      operationId: 'resolveNode',
-      tag,
-      summary: 'Say what became of a send whose outcome is unknown',
-      description:
-        '`sent`: it took place, go on with `output`; `not_sent`: it did not, the node has failed; `resend`: send it again.',
-      idempotency: 'own',
-      problems: [404, 409],
-      params: z.object({ executionId: executionIdField, nodeId: nodeIdField }),
-      body: z
-        .strictObject({
-          outcome: z.enum(['sent', 'not_sent', 'resend']),
-          output: jsonField.optional().meta({ description: 'The node’s output, if it was sent' }),
-          iteration: z
-            .string()
-            .regex(/^(?:\d+(?:\.\d+)*)?$/, 'must be like "3" or "3.0", or empty')
-            .default(''),
-        })
-        .meta({ id: 'Resolution' }),
-      responses: { 202: { description: 'The execution goes on', schema: statusSchema } },
-    }).handledBy(async ({ caller, params: { executionId, nodeId }, body, idempotencyKey }) => {
-      const { execution, logs } = await reader.read(caller.projectId, executionId);
-      const { outcome, output, iteration } = body;
-      const row = logs.find((entry) => entry.nodeId === nodeId && entry.iteration === iteration);
-      if (row === undefined) {
-        throw new ApiError(
-          'node_not_found',
-          `The execution has not reached a node "${nodeId}"${iteration === '' ? '' : ` in iteration ${iteration}`}.`,
-        );
-      }
-      if (hasEnded(execution)) throw ended(execution.status);
-      if (row.status !== 'unknown') {
-        throw new ApiError(
-          'node_not_unknown',
-          `Node "${nodeId}" is ${row.status}; only one whose status is unknown can be resolved.`,
-        );
-      }
-      await control.resolveNode(
-        executionId,
-        { nodeId, iteration, outcome, ...(output === undefined ? {} : { output }) },
-        idempotencyKey,
-      );
-      const { status } = await reader.find(caller.projectId, executionId);
-      return {
-        status: 202,
-        body: { executionId, status, links: executionLinks(executionId, settings) },
-      };
-    }),
   ];
-}
-
-function ended(status: string): ApiError {
-  return new ApiError('execution_ended', `The execution has ended already: it is ${status}.`);
 }

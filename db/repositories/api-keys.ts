@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 
 export interface ApiKeyIdentity {
   readonly keyId: string;
+  readonly keyName: string;
   readonly projectId: string;
   readonly scopes: readonly string[];
 }
@@ -48,9 +49,14 @@ export function createApiKeyRepository(database: Knex) {
         .andWhere((valid) =>
           valid.whereNull('expires_at').orWhere('expires_at', '>', database.fn.now()),
         )
-        .first('id', 'project_id', 'scopes');
+        .first('id', 'name', 'project_id', 'scopes');
       if (row === undefined) return undefined;
-      return { keyId: row.id, projectId: row.project_id, scopes: row.scopes };
+      return {
+        keyId: row.id,
+        keyName: row.name,
+        projectId: row.project_id,
+        scopes: row.scopes,
+      };
     },
   };
 }

@@ -27,6 +27,8 @@ export interface LogEntry {
   readonly connectorType: string;
   readonly operation: string;
   readonly status: LogStatus;
+  /** True while it can't be excluded that an attempt acted without its success being recorded. */
+  readonly inDoubt: boolean;
   /** Attempts begun. */
   readonly attempts: number;
   readonly retryCount: number;
@@ -62,6 +64,7 @@ interface LogRow {
   readonly connector_type: string;
   readonly operation: string;
   readonly status: LogStatus;
+  readonly in_doubt: boolean;
   readonly attempt: number;
   readonly retry_count: number;
   readonly max_retries: number;
@@ -87,6 +90,7 @@ const COLUMNS = [
   'connector_type',
   'operation',
   'status',
+  'in_doubt',
   'attempt',
   'retry_count',
   'max_retries',
@@ -151,6 +155,7 @@ function toEntry(row: LogRow): LogEntry {
     connectorType: row.connector_type,
     operation: row.operation,
     status: row.status,
+    inDoubt: row.in_doubt,
     attempts: row.attempt,
     retryCount: row.retry_count,
     maxRetries: row.max_retries,

@@ -1,10 +1,12 @@
 /** Executions: accepting one, reading one, listing them. How they go on is the ledger's business. */
 import type { Knex } from 'knex';
 import type { StartableExecution } from '../../temporal/start-execution.ts';
+import type { ExecutionResponse } from '../../workflows/activity-contract.ts';
 import type {
   ExecutionError,
   ExecutionStatus,
   ExecutionTrigger,
+  KeptResult,
   RunAutomationInput,
 } from '../../workflows/contract.ts';
 import type { Json, JsonObject } from '../../workflows/graph/json.ts';
@@ -63,6 +65,8 @@ export interface StoredExecution {
 export interface ExecutionWithPlan extends StoredExecution {
   /** Undefined if the definition was deleted. */
   readonly plan: ExecutionPlan | undefined;
+  /** What a respond node answered; null until one has. */
+  readonly response: ExecutionResponse | null;
 }
 
 export interface ExecutionFilter {
@@ -89,6 +93,11 @@ interface ExecutionRow {
   readonly queued_at: Date;
   readonly started_at: Date | null;
   readonly ended_at: Date | null;
+}
+
+interface RowWithPlan extends ExecutionRow {
+  readonly plan: ExecutionPlan | null;
+  readonly response: ExecutionResponse | null;
 }
 
 const LIST_COLUMNS = [
@@ -144,11 +153,11 @@ function insertSql(execution: NewExecution): string {
   }
   return `${parts.length === 0 ? '' : `WITH ${parts.join(', ')}`}
     INSERT INTO executions (id, project_id, workflow_id, version, plan, lead_id, lead, input,
-      trigger, mode)
+      trigger, mode, kept)
     SELECT :executionId, CAST(:projectId AS uuid), :workflowId, CAST(:version AS integer),
       CAST(:plan AS jsonb), CAST(:leadId AS text),
       ${execution.saveLead ? '(SELECT snapshot FROM lead)' : 'CAST(:lead AS jsonb)'},
-      CAST(:input AS jsonb), CAST(:trigger AS jsonb), :mode ${from()}
+      CAST(:input AS jsonb), CAST(:trigger AS jsonb), :mode, CAST(:kept AS jsonb) ${from()}
     ON CONFLICT (id) DO NOTHING
     RETURNING lead`;
 }
@@ -212,6 +221,7 @@ export function createExecutionRepository(database: Knex) {
           input: toJsonParameter(execution.input),
           trigger: toJsonParameter(execution.trigger),
           mode: execution.mode,
+          kept: toJsonParameter(execution.kept ?? null),
           key: execution.requestKey?.key ?? null,
           route: execution.requestKey?.route ?? null,
           requestHash: execution.requestKey?.requestHash ?? null,
@@ -221,13 +231,15 @@ export function createExecutionRepository(database: Knex) {
     },
 
     async find(projectId: string, executionId: string): Promise<ExecutionWithPlan | undefined> {
-      const row: (ExecutionRow & { plan: ExecutionPlan | null }) | undefined = await withPlan()
+      const row: RowWithPlan | undefined = await withPlan()
         .where({ 'execution.project_id': projectId, 'execution.id': executionId })
         .first(
           ...LIST_COLUMNS.map((column) => `execution.${column}`),
+          'execution.response',
           database.raw('coalesce(execution.plan, frozen.plan) AS plan'),
         );
-      return row === undefined ? undefined : { ...toStored(row), plan: row.plan ?? undefined };
+      if (row === undefined) return undefined;
+      return { ...toStored(row), plan: row.plan ?? undefined, response: row.response };
     },
 
     /** Newest first. @param before sort key of the last item of the page before */
@@ -284,6 +296,7 @@ export function createExecutionRepository(database: Knex) {
           'execution.input',
           'execution.trigger',
           'execution.mode',
+          'execution.kept',
           database.raw('coalesce(execution.plan, frozen.plan) AS plan'),
           database.raw("frozen.definition ->> 'description' AS description"),
         );
@@ -297,6 +310,7 @@ export function createExecutionRepository(database: Knex) {
         lead: row.lead,
         input: row.input,
         trigger: row.trigger,
+        ...(row.kept === null ? {} : { kept: row.kept }),
         ...(row.description === null ? {} : { description: row.description }),
       };
     },
@@ -320,6 +334,7 @@ interface StartableRow {
   readonly input: JsonObject;
   readonly trigger: ExecutionTrigger;
   readonly mode: 'live' | 'sandbox';
+  readonly kept: Readonly<Record<string, KeptResult>> | null;
   readonly plan: ExecutionPlan;
   readonly description: string | null;
 }

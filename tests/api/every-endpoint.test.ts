@@ -10,8 +10,13 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Only a run with a worker can get there; tests/engine does. */
-const NEEDS_A_WORKER = ['resolveNode 202'];
+/** Only a run with a worker can get there; execution-acts.test.ts and tests/engine do. */
+const NEEDS_A_WORKER = [
+  'pauseExecution 202',
+  'resumeExecution 202',
+  'decideApproval 202',
+  'resolveNode 202',
+];
 
 test('every endpoint answers what it documents', async () => {
   const smtp = {
@@ -90,6 +95,10 @@ test('every endpoint answers what it documents', async () => {
     if (row === undefined) throw new Error('not accepted yet');
     return String(row.id);
   });
+  await eventually(async () => {
+    const told = await api.send('POST', `/api/executions/${executionId}/signals/paid`);
+    if (told.status !== 202) throw new Error('not handed over yet');
+  });
   await api.send('POST', `/api/executions/${executionId}/cancel`);
   await createLedger(api.store.database).end(executionId, {
     status: 'cancelled',
@@ -97,6 +106,7 @@ test('every endpoint answers what it documents', async () => {
     error: null,
   });
   await waiting;
+  await api.send('POST', `/api/executions/${executionId}/retry`);
   await api.send('GET', `/api/executions/${executionId}`);
   await api.send('GET', `/api/executions/${executionId}/events`);
   await api.send('GET', `/api/automation/execution/${executionId}/status`);

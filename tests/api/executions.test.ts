@@ -176,6 +176,41 @@ describe('modes', () => {
       ['two', 'unknown_credential'],
     ]);
   });
+
+  test('live asks for credentials of nodes inside forEach too, but not of disabled ones', async () => {
+    const mail = (id: string, extra: object = {}) => ({
+      id,
+      type: 'email',
+      config: { to: 'a@example.com', subject: 's', text: 't' },
+      ...extra,
+    });
+    const each = (id: string, nodes: readonly object[]) => ({
+      id,
+      type: 'forEach',
+      config: { items: [1], body: { nodes, connections: [] } },
+    });
+    await api.send('POST', '/api/workflows', {
+      workflowId: 'nested-mails',
+      name: 'Nested mails',
+      nodes: [
+        mail('off', { disabled: true }),
+        each('outer', [each('inner', [mail('off-too', { disabled: true }), mail('deep')])]),
+      ],
+    });
+    await api.send('POST', '/api/workflows/nested-mails/publish');
+    const live = await api.send('POST', '/api/workflows/nested-mails/executions', { mode: 'live' });
+    expect(live.body).toMatchObject({
+      error: 'credentials_missing',
+      issues: [
+        {
+          nodeId: 'deep',
+          code: 'credential_missing',
+          pointer: '/nodes/1/config/body/nodes/0/config/body/nodes/1/credential',
+        },
+      ],
+    });
+    expect(live.body.issues).toHaveLength(1);
+  });
 });
 
 describe('reading', () => {

@@ -1,0 +1,81 @@
+/** What every kind of start has in common: its key, its id, and the moment of being accepted. */
+import type {
+  ExecutionRepository,
+  NewExecution,
+  RequestKey,
+  StartFacts,
+} from '../db/repositories/executions.ts';
+import type { StartableExecution } from '../temporal/start-execution.ts';
+import type { ExecutionStatus } from '../workflows/contract.ts';
+import type { ExecutionPlan } from '../workflows/graph/plan-types.ts';
+import type { Fingerprint } from './idempotency.ts';
+import { canonicalJson, keyedExecutionId, newExecutionId } from './identifiers.ts';
+import { reusedKey } from './refusals.ts';
+import type { StartDispatcher } from './start-dispatcher.ts';
+
+export interface Accepted {
+  readonly executionId: string;
+  readonly workflowId: string;
+  readonly version: number;
+  /** Where it is, if it was accepted before. */
+  readonly status?: ExecutionStatus;
+}
+
+export interface AcceptanceDeps {
+  readonly executions: ExecutionRepository;
+  readonly dispatcher: StartDispatcher;
+  readonly fingerprint: Fingerprint;
+}
+
+export function createAcceptance({ executions, dispatcher, fingerprint }: AcceptanceDeps) {
+  return {
+    /** @param subject what is started or repeated: the same key may be used once for each */
+    keyFor(
+      kind: string,
+      subject: string,
+      key: string | undefined,
+      request: unknown,
+    ): RequestKey | undefined {
+      if (key === undefined) return undefined;
+      return {
+        key,
+        route: `${kind} ${subject}`,
+        requestHash: fingerprint(canonicalJson(request)),
+      };
+    },
+
+    /** Writes the execution and hands it over. @returns false if the key or the id was taken */
+    async accept(
+      execution: NewExecution,
+      plan: ExecutionPlan,
+      description: string | undefined,
+    ): Promise<boolean> {
+      const written = await executions.insert(execution);
+      if (written === undefined) return false;
+      dispatcher.submit({
+        executionId: execution.executionId,
+        projectId: execution.projectId,
+        mode: execution.mode,
+        plan,
+        leadId: execution.leadId,
+        lead: written.lead,
+        input: execution.input,
+        trigger: execution.trigger,
+        ...(execution.kept === undefined ? {} : { kept: execution.kept }),
+        ...(description === undefined ? {} : { description }),
+      } satisfies StartableExecution);
+      return true;
+    },
+  };
+}
+
+export function idFor(projectId: string, workflowId: string, key: string | undefined): string {
+  return key === undefined
+    ? newExecutionId(workflowId)
+    : keyedExecutionId(projectId, workflowId, key);
+}
+
+export function requireSameRequest(facts: StartFacts, requestKey: RequestKey | undefined): void {
+  if (requestKey === undefined || facts.knownRequestHash === undefined) return;
+  if (!facts.knownRequestHash.equals(requestKey.requestHash)) throw reusedKey();
+}
