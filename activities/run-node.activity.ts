@@ -50,6 +50,9 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
   const { ledger } = deps;
 
   return async function runNode(input: RunNodeInput): Promise<RunNodeResult> {
+    // Before the claim, so that nothing but the call itself stands between claim and report: an
+    // attempt that was interrupted while it read its credential must not count as in doubt.
+    const prepared = await prepare(input);
     const begun = await begin(input);
     switch (begun.state) {
       case 'recorded':
@@ -62,24 +65,19 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     }
     const { attempt } = begun;
     const heartbeat = startHeartbeat();
+    /** Whether an earlier attempt may have acted, as far as is known by now. */
+    let wasInDoubt = begun.state === 'in_doubt';
     let stage: 'before' | 'acting' | 'after' = 'before';
-    let idempotency: IdempotencyClass = manifest.idempotency;
     try {
       if (attempt > input.maximumAttempts + CRASH_ALLOWANCE) {
         throw new ConnectorError(
           'unavailable',
           `${attempt - 1} attempts at "${input.name}" ended without a report, each with its worker. Look at the workers’ logs for what this node does to them.`,
-          { effect: begun.state === 'in_doubt' ? 'possible' : 'none', permanent: true },
+          { effect: wasInDoubt ? 'possible' : 'none', permanent: true },
         );
       }
-      const credential = await deps.credentials.resolve({
-        projectId: input.projectId,
-        connector: connector.type,
-        mode: input.mode,
-        ...(input.credential === undefined ? {} : { credential: input.credential }),
-      });
-      const parsed = parseInput(manifest, input);
-      idempotency = operation.classify?.(parsed, credential) ?? manifest.idempotency;
+      if ('error' in prepared) throw prepared.error;
+      const { credential, parsed, idempotency } = prepared;
       const limit = attemptSignal(input.timeoutMs);
       const context: OperationContext = {
         key: `${input.executionId}/${input.nodeId}/${input.iteration}`,
@@ -94,10 +92,11 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
           deps.log(message, { executionId: input.executionId, nodeId: input.nodeId, ...fields }),
       };
       try {
-        const earlier =
-          begun.state === 'in_doubt'
-            ? await settleDoubt(input, parsed, context, idempotency)
-            : undefined;
+        const earlier = wasInDoubt
+          ? await settleDoubt(input, parsed, context, idempotency)
+          : undefined;
+        // A look-up has said that no earlier attempt acted; other classes act on without knowing.
+        if (idempotency === 'queryable') wasInDoubt = false;
         stage = 'acting';
         const output = earlier ?? { value: await operation.execute(parsed, context) };
         stage = 'after';
@@ -108,17 +107,35 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
         limit.release();
       }
     } catch (error) {
-      // A temporal failure was decided upon further down; only its way up leads through here.
+      // What was decided further down only passes through here.
       if (!(error instanceof ConnectorError) && isDecided(error)) throw error;
+      const idempotency = 'error' in prepared ? manifest.idempotency : prepared.idempotency;
       throw await report(input, error, {
         attempt,
         idempotency,
-        inDoubt: mayHaveActed(error, stage, begun.state === 'in_doubt'),
+        inDoubt: idempotency !== 'read' && (wasInDoubt || mayHaveActed(error, stage)),
       });
     } finally {
       heartbeat.stop();
     }
   };
+
+  /** All that can be known to be wrong before anything is claimed. */
+  async function prepare(input: RunNodeInput): Promise<Prepared> {
+    try {
+      const credential = await deps.credentials.resolve({
+        projectId: input.projectId,
+        connector: connector.type,
+        mode: input.mode,
+        ...(input.credential === undefined ? {} : { credential: input.credential }),
+      });
+      const parsed = parseInput(manifest, input);
+      const idempotency = operation.classify?.(parsed, credential) ?? manifest.idempotency;
+      return { credential, parsed, idempotency };
+    } catch (error) {
+      return { error };
+    }
+  }
 
   async function begin(input: RunNodeInput): Promise<BeginResult> {
     try {
@@ -192,6 +209,14 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
   ): Promise<Error> {
     const executionError = toExecutionError(input.nodeId, error);
     const { attempt, inDoubt } = at;
+    deps.log('An attempt at a node failed.', {
+      executionId: input.executionId,
+      nodeId: input.nodeId,
+      operation: `${connector.type}.${manifest.name}`,
+      attempt,
+      code: executionError.code,
+      inDoubt,
+    });
     if (error instanceof ConnectorError && error.code === 'cancelled') {
       await finish(input, attempt, { status: 'cancelled', error: executionError, inDoubt });
       return new CancelledFailure(executionError.message);
@@ -274,13 +299,17 @@ function parseOutput(manifest: OperationManifest, value: unknown): Json {
   );
 }
 
+type Prepared =
+  | {
+      readonly credential: unknown;
+      readonly parsed: unknown;
+      readonly idempotency: IdempotencyClass;
+    }
+  | { readonly error: unknown };
+
 /** What can't be told apart counts as possible: better a question too many than a message too many. */
-function mayHaveActed(
-  error: unknown,
-  stage: 'before' | 'acting' | 'after',
-  wasInDoubt: boolean,
-): boolean {
-  if (stage === 'before') return wasInDoubt;
+function mayHaveActed(error: unknown, stage: 'before' | 'acting' | 'after'): boolean {
+  if (stage === 'before') return false;
   if (stage === 'after') return true;
   return !(error instanceof ConnectorError) || error.effect === 'possible';
 }

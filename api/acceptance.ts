@@ -10,6 +10,7 @@ import type { ExecutionStatus } from '../workflows/contract.ts';
 import type { ExecutionPlan } from '../workflows/graph/plan-types.ts';
 import type { Fingerprint } from './idempotency.ts';
 import { canonicalJson, keyedExecutionId, newExecutionId } from './identifiers.ts';
+import { ApiError } from './problem.ts';
 import { reusedKey } from './refusals.ts';
 import type { StartDispatcher } from './start-dispatcher.ts';
 
@@ -50,6 +51,7 @@ export function createAcceptance({ executions, dispatcher, fingerprint }: Accept
       plan: ExecutionPlan,
       description: string | undefined,
     ): Promise<boolean> {
+      refuseTooLarge(execution, plan);
       const written = await executions.insert(execution);
       if (written === undefined) return false;
       dispatcher.submit({
@@ -67,6 +69,23 @@ export function createAcceptance({ executions, dispatcher, fingerprint }: Accept
       return true;
     },
   };
+}
+
+/**
+ * Temporal takes arguments of 2 MiB (limit.blobSize.error); what is above would be accepted and
+ * never start. Some room is left for what is added on the way.
+ * https://docs.temporal.io/self-hosted-guide/defaults
+ */
+const MAX_START_BYTES = 1_900_000;
+
+function refuseTooLarge(execution: NewExecution, plan: ExecutionPlan): void {
+  const { lead, input, trigger, kept } = execution;
+  const bytes = Buffer.byteLength(JSON.stringify({ plan, lead, input, trigger, kept }));
+  if (bytes <= MAX_START_BYTES) return;
+  throw new ApiError(
+    'execution_too_large',
+    `Definition, lead, input and trigger together have ${bytes} bytes; ${MAX_START_BYTES} is the limit of one execution. Send less, or references to where the data is.`,
+  );
 }
 
 export function idFor(projectId: string, workflowId: string, key: string | undefined): string {

@@ -32,6 +32,7 @@ export const PROBLEM_CODES = [
   'idempotency_key_reused',
   'request_in_progress',
   'body_too_large',
+  'execution_too_large',
   'media_type_unsupported',
   'invalid_request',
   'invalid_definition',
@@ -156,6 +157,8 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
       return { status: 409, title: 'The Idempotency-Key belongs to another request' };
     case 'request_in_progress':
       return { status: 409, title: 'The same request is in progress' };
+    case 'execution_too_large':
+      return { status: 413, title: 'The execution is too large' };
     case 'body_too_large':
       return { status: 413, title: 'The body is too large' };
     case 'media_type_unsupported':

@@ -34,7 +34,7 @@ export function sandboxRouter({ host, messages, authenticator }: SandboxPageDeps
       typeof request.query.connector === 'string' ? request.query.connector : undefined;
     const executionId =
       typeof request.query.executionId === 'string' ? request.query.executionId : undefined;
-    if (open && LOOPBACK_NAMES.test(request.get('host') ?? '')) {
+    if (open && isDirect(request) && LOOPBACK_NAMES.test(request.get('host') ?? '')) {
       return messages.list({
         limit: SHOWN,
         ...(connector === undefined ? {} : { connector }),
@@ -65,6 +65,13 @@ export function sandboxRouter({ host, messages, authenticator }: SandboxPageDeps
     response.type('html').send(renderSandboxPage(shown));
   });
   return router;
+}
+
+/** A proxy on this machine would make the whole internet look like a local reader. */
+function isDirect(request: Request): boolean {
+  return ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'via', 'x-real-ip'].every(
+    (header) => request.get(header) === undefined,
+  );
 }
 
 function passwordOf(authorization: string | undefined): string | undefined {

@@ -47,6 +47,8 @@ export function createCredentialSource(deps: CredentialSourceDeps): CredentialSo
         mode === 'sandbox' && manifest.credentialOptional !== true
           ? emulated(manifest)
           : real(manifest, projectId, credential);
+      // Nothing stays in memory for longer than it is used.
+      for (const [other, { until }] of cache) if (until <= now) cache.delete(other);
       cache.set(key, { until: now + CACHE_MS, value });
       value.catch(() => cache.delete(key));
       return value;

@@ -128,6 +128,9 @@ const EXPECTED = [
   'No workflows registered',
   // An attempt that takes seconds keeps its workflow task open: docs/adr/0003.
   'Workflow task duration exceeded',
+  // Nodes and executions that fail are the automations' business; a line of ours says which and why.
+  'Activity failed',
+  'Workflow failed',
 ];
 
 /** The SDK's own messages go the same way as ours. */

@@ -299,3 +299,22 @@ describe('findReferences', () => {
     );
   });
 });
+
+describe('below nothing', () => {
+  const scope = { lead: null, nodes: { row: { status: 'succeeded', output: null, error: null } } };
+
+  test.each([
+    ['Hi {{ lead.name }}!', 'lead.name'],
+    ['{{ lead.name }}', 'lead.name'],
+    ['{{ nodes.row.output.id }}', 'nodes.row.output.id'],
+    ['{% for tag in lead.tags %}{{ tag }}{% endfor %}', 'lead.tags'],
+  ])('%s is an unknown name, not an empty text', (text, name) => {
+    expect(() => renderValue(text, scope)).toThrow(`"${name}" has no value here`);
+  });
+
+  test('a default, an if and the null itself are no error', () => {
+    expect(renderValue('{{ lead.name | default: "you" }}', scope)).toBe('you');
+    expect(renderValue('{% if lead.name %}x{% endif %}y', scope)).toBe('y');
+    expect(renderValue('{{ nodes.row.output }}', scope)).toBeNull();
+  });
+});

@@ -79,6 +79,9 @@ function createContext(scope: ExpressionScope): Context {
   return context;
 }
 
+/** A text in which a missing value may be no error. */
+const OPTIONAL = /\|\s*default\b|\{%-?\s*(?:if|unless|elsif|case)\b/;
+
 /** Matches a string that is one output tag and nothing else; its body is checked for a second one. */
 const WHOLE = /^\s*\{\{-?([\s\S]*?)-?\}\}\s*$/;
 
@@ -116,9 +119,11 @@ export function renderValue(value: Json, scope: ExpressionScope, pointer = ''): 
 function renderString(text: string, scope: ExpressionScope, pointer: string): Json {
   if (!hasTemplate(text)) return text;
   try {
-    const whole = wholeExpression(text);
+    const templates = engine.parse(text);
+    refuseNamesBelowNothing(templates, text, scope, pointer);
+    const whole = wholeExpression(text, templates);
     const context = createContext(scope);
-    if (whole === undefined) return engine.parseAndRenderSync(text, context);
+    if (whole === undefined) return engine.renderSync(templates, context);
     return toJson(engine.evalValueSync(whole, context));
   } catch (error) {
     throw toExpressionError(error, text, pointer);
@@ -126,11 +131,32 @@ function renderString(text: string, scope: ExpressionScope, pointer: string): Js
 }
 
 /** @returns the expression inside the braces, if the string is exactly one output tag */
-function wholeExpression(text: string): string | undefined {
+function wholeExpression(text: string, templates: readonly Template[]): string | undefined {
   const body = WHOLE.exec(text)?.[1]?.trim();
   if (body === undefined || body === '') return undefined;
-  const templates = engine.parse(text).filter((template) => !isBlankText(template));
-  return templates.length === 1 ? body : undefined;
+  return templates.filter((template) => !isBlankText(template)).length === 1 ? body : undefined;
+}
+
+/**
+ * LiquidJS is strict about unknown names, but not below a null: `lead.name` without a lead, or a
+ * field of a result that is null, would silently render as nothing, and be sent so.
+ */
+function refuseNamesBelowNothing(
+  templates: Template[],
+  text: string,
+  scope: ExpressionScope,
+  pointer: string,
+): void {
+  if (OPTIONAL.test(text)) return;
+  for (const segments of engine.globalVariableSegmentsSync(templates)) {
+    const path = knownSteps(segments);
+    let value: Json | undefined = scope;
+    for (const [index, step] of path.entries()) {
+      if (value === null) throw unknownName(path.slice(0, index + 1).join('.'), pointer);
+      if (typeof value !== 'object') break;
+      value = (value as { readonly [key: string]: Json | undefined })[step];
+    }
+  }
 }
 
 function isBlankText(template: Template): boolean {
@@ -149,19 +175,20 @@ function toExpressionError(error: unknown, text: string, pointer: string): Expre
   if (error instanceof ExpressionError) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
   const unknown = /undefined variable: ([^,\n]+)/.exec(cause.message);
-  if (unknown !== null) {
-    const name = unknown[1]?.trim() ?? '';
-    return new ExpressionError(
-      'unknown_name',
-      pointer,
-      `"${name}" has no value here. Correct the name, or give it a default: {{ ${name} | default: "…" }}.`,
-    );
-  }
+  if (unknown !== null) return unknownName(unknown[1]?.trim() ?? '', pointer);
   const reason = cause.message.split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';
   return new ExpressionError(
     'invalid_expression',
     pointer,
     `The expression ${shorten(text)} can’t be read: ${reason}.`,
+  );
+}
+
+function unknownName(name: string, pointer: string): ExpressionError {
+  return new ExpressionError(
+    'unknown_name',
+    pointer,
+    `"${name}" has no value here. Correct the name, or give it a default: {{ ${name} | default: "…" }}.`,
   );
 }
 
@@ -196,7 +223,7 @@ export function findReferences(
           references.push({
             pointer: at,
             path: knownSteps(path),
-            optional: /\|\s*default\b|\{%-?\s*(?:if|unless|elsif|case)\b/.test(item),
+            optional: OPTIONAL.test(item),
           });
         }
       } catch (error) {
