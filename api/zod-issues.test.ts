@@ -37,4 +37,8 @@ test('sentences name the field and what it must be, never what was sent', () => 
   ]);
   expect(JSON.stringify(issues)).not.toContain('secret');
   expect(issuesOf(z.string(), 5)[0]?.message).toBe('The body must be a text.');
+  const told = z.object({
+    to: z.union([z.string(), z.array(z.string())], { error: 'must be mail' }),
+  });
+  expect(issuesOf(told, { to: 5 })[0]?.message).toBe('/to must be mail.');
 });

@@ -57,6 +57,7 @@ function sentence(issue: ZodIssue): string {
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}.`;
     case 'invalid_union':
+      if (issue.message !== 'Invalid input') return `${decapitalized(issue.message)}.`;
       return issue.errors.length === 0
         ? 'has a value that is not known here.'
         : 'matches none of the allowed forms.';

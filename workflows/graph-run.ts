@@ -190,10 +190,10 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
           throw error;
         }
         const detail = failureDetail(error);
-        const attempts = detail === undefined ? {} : { attempts: detail.attempt };
-        if (detail?.verdict !== 'unknown') {
-          return fail(node, detail?.error ?? lostAttempt(node), attempts);
-        }
+        // Nobody has told the ledger of it, so the workflow does.
+        if (detail === undefined) return fail(node, lostAttempt(node), { record: true });
+        const attempts = { attempts: detail.attempt };
+        if (detail.verdict !== 'unknown') return fail(node, detail.error, attempts);
         set(node, 'unknown', { ...attempts, error: detail.error });
         const resolution = await context.askResolution(place);
         if (resolution.outcome === 'sent') {

@@ -23,6 +23,11 @@ import type {
 import { type ImapEmulator, startImapEmulator } from './imap-emulator.ts';
 import type { SmtpCredential } from './schema.ts';
 
+export interface EmailEmulator extends Emulator<SmtpCredential> {
+  /** How many of the injected faults have not struck yet. */
+  faultsLeft(): number;
+}
+
 const CONNECTOR = 'email';
 const USER = 'sandbox@masar.test';
 const PASSWORD = 'emulator-password';
@@ -33,7 +38,7 @@ const MAX_RAW_BYTES = 256 * 1024;
 const SMTP_FAILURES = [421, 450, 451, 452, 454, 550, 551, 552, 553, 554];
 
 /** Starts the mail server: SMTP on the given port, IMAP on a free one. */
-export async function startEmailEmulator(deps: EmulatorDeps): Promise<Emulator<SmtpCredential>> {
+export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmulator> {
   const faults: EmulatorFault[] = [];
   const sockets = new Map<number, Socket>();
   /** What goes wrong with the message that a session is about to send. */
@@ -117,6 +122,7 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<Emulator<S
     url: `smtp://${deps.host}:${port}`,
     credential: credentialFor(deps.host, port, imap),
     inject: (...added) => void faults.push(...added),
+    faultsLeft: () => faults.length,
     close: async () => {
       await imap.close();
       await new Promise<void>((resolve) => {

@@ -58,9 +58,10 @@ const isMailboxList = (value: string | readonly string[]): boolean => {
   return mailboxes !== undefined && mailboxes.length > 0 && mailboxes.length <= MAX_RECIPIENTS;
 };
 
-const mailboxList = z.union([z.string(), z.array(z.string()).min(1)]).refine(isMailboxList, {
-  error: `must be 1 to ${MAX_RECIPIENTS} email addresses, such as "name@example.com" or "Name <name@example.com>"`,
-});
+const NO_MAILBOX_LIST = `must be 1 to ${MAX_RECIPIENTS} email addresses, such as "name@example.com" or "Name <name@example.com>"`;
+const mailboxList = z
+  .union([z.string(), z.array(z.string()).min(1)], { error: NO_MAILBOX_LIST })
+  .refine(isMailboxList, { error: NO_MAILBOX_LIST });
 
 const mailbox = z.string().refine((value) => parseMailboxes(value)?.length === 1, {
   error: 'must be one email address, such as "name@example.com" or "Name <name@example.com>"',

@@ -9,10 +9,15 @@ import {
   type AnsweredFault,
   type EmulatedReply,
   type EmulatedRequest,
+  type HttpEmulator,
   startHttpEmulator as startServer,
 } from '../http-emulator.ts';
 import { SANDBOX_HEADERS } from './sandbox-headers.ts';
 import type { HttpCredential } from './schema.ts';
+
+export interface WebApiEmulator extends Emulator<HttpCredential> {
+  readonly injectWhere: HttpEmulator['injectWhere'];
+}
 
 /** Nobody checks it: in sandbox mode no credential is sent. */
 const CREDENTIAL: HttpCredential = { bearerToken: 'emulated-bearer-token' };
@@ -28,7 +33,7 @@ export async function startHttpEmulator({
   store,
   host,
   port,
-}: EmulatorDeps): Promise<Emulator<HttpCredential>> {
+}: EmulatorDeps): Promise<WebApiEmulator> {
   async function handle(request: EmulatedRequest): Promise<EmulatedReply> {
     const url = header(request, SANDBOX_HEADERS.originalUrl);
     if (url === undefined || !URL.canParse(url)) {
@@ -71,6 +76,7 @@ export async function startHttpEmulator({
     url: server.url,
     credential: CREDENTIAL,
     inject: server.inject,
+    injectWhere: server.injectWhere,
     close: server.close,
   };
 }

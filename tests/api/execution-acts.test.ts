@@ -278,7 +278,7 @@ test('nodes in bodies are shown with their iterations after their forEach', asyn
   const executionId = await start('each', { input: { rows: [[1], [2, 3]] } });
   const ended = await stack.ended(executionId);
   expect(
-    ended.nodes.map(({ nodeId, iteration, connector, status }: Record<string, string>) =>
+    ended.nodes.map(({ nodeId, iteration, connector, status }) =>
       [nodeId, iteration, connector, status].join(' '),
     ),
   ).toEqual([

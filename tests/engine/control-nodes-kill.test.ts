@@ -1,6 +1,6 @@
 /** What control nodes go through when their worker is killed in the middle. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Stack, startStack } from '../support/stack.ts';
+import { type Stack, startStack, type WrittenDefinition } from '../support/stack.ts';
 
 let stack: Stack;
 
@@ -10,7 +10,10 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop(), 30_000);
 
-async function begin(workflowId: string, graph: object): Promise<string> {
+async function begin(
+  workflowId: string,
+  graph: Pick<WrittenDefinition, 'nodes' | 'connections'>,
+): Promise<string> {
   const definition = { workflowId, name: workflowId, ...graph };
   await stack.publish(definition);
   const { body } = await stack.call('POST', `/api/workflows/${workflowId}/executions`, {});

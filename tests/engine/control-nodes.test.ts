@@ -545,7 +545,7 @@ describe('a subworkflow', () => {
     await publish({ nodes: [call('round-a')] }, 'round-b');
     const shown = await stack.ended(await start('round-a'));
     expect(shown).toMatchObject({ status: 'failed', error: { code: 'subworkflow_cycle' } });
-    expect(shown.error.message).toContain('round-a → round-b → round-a');
+    expect(shown.error?.message).toContain('round-a → round-b → round-a');
   }, 60_000);
 });
 

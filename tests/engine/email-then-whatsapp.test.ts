@@ -30,7 +30,7 @@ test('an email node followed by a WhatsApp node, started for a lead named in Ara
       },
     ],
     connections: [{ from: 'mail', to: 'wa' }],
-  } as { workflowId: string });
+  });
 
   const lead = {
     id: 'lead-1',

@@ -14,6 +14,7 @@ import {
 } from '@temporalio/worker';
 import { connectClient, connectWorker } from '../../temporal/connection.ts';
 import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { CONTROL_SHAPES } from '../support/control-shapes.ts';
 import { createTestNamespace } from '../support/namespace.ts';
 import { type HistoryEvent, parseHistory, toHistory } from '../support/portable-history.ts';
 import { type ScriptedWorker, startScriptedWorker } from '../support/shape-runner.ts';
@@ -113,8 +114,15 @@ describe('on a worker that keeps no workflow in memory, so that every task repla
   test('every shape comes to its end', async () => {
     // One after the other: without a cache one workflow's task drops another's local attempts.
     for (const shape of SHAPES) {
-      const end = await worker.run(shape, shape.name);
-      expect({ shape: shape.name, ...end }).toEqual({ shape: shape.name, ...shape.ends });
+      const { recorded: written, ...end } = await worker.run(shape, shape.name);
+      const { recorded, ...ends } = shape.ends;
+      expect({ shape: shape.name, ...end }).toEqual({ shape: shape.name, ...ends });
+      // Control nodes' rows are written by the workflow; their own tests look at them.
+      if (recorded === undefined && CONTROL_SHAPES.includes(shape)) continue;
+      expect({ shape: shape.name, written }).toEqual({
+        shape: shape.name,
+        written: recorded ?? [],
+      });
     }
   }, 90_000);
 });

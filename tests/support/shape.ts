@@ -8,7 +8,9 @@ import type { Json, JsonObject } from '../../workflows/graph/json.ts';
 export type Step =
   | { readonly output: Json; readonly afterMs?: number }
   | { readonly verdict: NodeFailureDetail['verdict']; readonly retryAfterMs?: number }
-  | { readonly waits: 'for cancellation' };
+  | { readonly waits: 'for cancellation' }
+  /** As when its worker dies again and again. */
+  | { readonly reports: 'nothing' };
 
 /** What somebody does while the run goes on. */
 export interface Hands {
@@ -37,5 +39,7 @@ export interface Shape {
     /** Result of a completed run, or type of the failure of a failed one. */
     readonly with?: JsonObject | string;
     readonly nodes: Readonly<Record<string, NodeStatus>>;
+    /** Nodes of which the workflow itself writes the row, in the order of writing; none if absent. */
+    readonly recorded?: readonly string[];
   };
 }

@@ -53,6 +53,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'COMPLETED',
       with: { row: {} },
       nodes: { hot: 'succeeded', wa: 'skipped', keep: 'succeeded', row: 'succeeded' },
+      recorded: ['hot succeeded', 'wa skipped', 'keep succeeded'],
     },
   },
   {
@@ -104,6 +105,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'COMPLETED',
       with: { row: {} },
       nodes: { mail: 'failed', wa: 'skipped', row: 'succeeded' },
+      recorded: ['wa skipped'],
     },
   },
   {
@@ -120,6 +122,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'FAILED',
       with: 'scripted',
       nodes: { mail: 'succeeded', wa: 'failed', row: 'skipped' },
+      recorded: ['row skipped'],
     },
   },
   {
@@ -133,6 +136,20 @@ export const SHAPES: readonly Shape[] = [
       status: 'COMPLETED',
       with: { row: {} },
       nodes: { mail: 'failed', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'attempts-lost',
+    definition: {
+      nodes: [{ ...mail, onError: 'continue' }, row],
+      connections: [{ from: 'mail', to: 'row' }],
+    },
+    script: { mail: [{ reports: 'nothing' }, { reports: 'nothing' }] },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { mail: 'failed', row: 'succeeded' },
+      recorded: ['mail failed'],
     },
   },
   {
@@ -171,7 +188,12 @@ export const SHAPES: readonly Shape[] = [
       await until('wa', 'unknown');
       await resolve({ nodeId: 'wa', outcome: 'not_sent' });
     },
-    ends: { status: 'FAILED', with: 'scripted', nodes: { wa: 'failed', row: 'skipped' } },
+    ends: {
+      status: 'FAILED',
+      with: 'scripted',
+      nodes: { wa: 'failed', row: 'skipped' },
+      recorded: ['row skipped'],
+    },
   },
   {
     // At once: a queued attempt, one that waits for its time, and one that is held.
@@ -195,6 +217,7 @@ export const SHAPES: readonly Shape[] = [
     ends: {
       status: 'CANCELLED',
       nodes: { crm: 'cancelled', row: 'cancelled', wa: 'unknown', last: 'skipped' },
+      recorded: ['last skipped'],
     },
   },
   {
@@ -205,7 +228,11 @@ export const SHAPES: readonly Shape[] = [
       await begun('mail');
       await cancel();
     },
-    ends: { status: 'CANCELLED', nodes: { mail: 'cancelled', wa: 'skipped' } },
+    ends: {
+      status: 'CANCELLED',
+      nodes: { mail: 'cancelled', wa: 'skipped' },
+      recorded: ['wa skipped'],
+    },
   },
   {
     name: 'timed-out',
@@ -219,6 +246,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'FAILED',
       with: 'execution_timed_out',
       nodes: { mail: 'cancelled', row: 'skipped' },
+      recorded: ['row skipped'],
     },
   },
   {
@@ -238,6 +266,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'FAILED',
       with: 'unknown_name',
       nodes: { mail: 'succeeded', wa: 'failed', row: 'skipped' },
+      recorded: ['wa failed', 'row skipped'],
     },
   },
   {
