@@ -7,7 +7,6 @@ import { freePort } from '../../cli/local-process.ts';
 import { bootstrap } from '../../db/bootstrap.ts';
 import type { Database } from '../../db/connection.ts';
 import { FINAL_EXECUTION_STATUSES } from '../../workflows/contract.ts';
-import type { DefinitionInput } from '../../workflows/graph/definition.ts';
 import { createTestDatabase } from './database.ts';
 import { createTestNamespace } from './namespace.ts';
 import { type RoleProcess, startRole } from './roles.ts';
