@@ -54,6 +54,8 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     switch (begun.state) {
       case 'recorded':
         return { output: begun.output, attempt: begun.attempt };
+      case 'failed':
+        throw recordedFailure(begun.attempt, begun.error);
       case 'closed':
         throw executionClosed(input);
       case 'fresh':
@@ -337,6 +339,10 @@ function startHeartbeat(): { stop(): void } {
 }
 
 /** A worker that comes back after the execution was closed (cancelled, terminated) sends nothing. */
+function recordedFailure(attempt: number, error: ExecutionError): Error {
+  return toApplicationFailure({ verdict: 'failed', error, attempt, retryAfterMs: 0 });
+}
+
 function executionClosed(input: RunNodeInput): Error {
   const error: ExecutionError = {
     code: 'execution_closed',

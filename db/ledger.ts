@@ -8,7 +8,10 @@
  * L3  What succeeded is never executed again and never overwritten by a later report.
  * L4  An attempt that began and has not reported, or reported that it may have acted, leaves the
  *     row in doubt; the next `begin` says so.
- * L5  Nothing begins for an execution that has ended.
+ * L5  Nothing begins for an execution that has ended; what it has recorded is still answered, so
+ *     that a run which is repeated after its end comes to the same one.
+ * L6  What failed for good is answered as it failed and not tried again, so that a repeated run
+ *     never takes another way than the one on which others have acted already.
  */
 import type { Knex } from 'knex';
 import type { ExecutionEnd, NodeRecord } from '../workflows/activity-contract.ts';
@@ -34,6 +37,8 @@ export type BeginResult =
   | { readonly state: 'fresh'; readonly attempt: number }
   /** It succeeded already: answer this, call nobody. */
   | { readonly state: 'recorded'; readonly attempt: number; readonly output: Json }
+  /** It failed for good already: answer this, call nobody. */
+  | { readonly state: 'failed'; readonly attempt: number; readonly error: ExecutionError }
   /** An earlier attempt may have acted: ask the operation's idempotency class. */
   | { readonly state: 'in_doubt'; readonly attempt: number }
   /** The execution has ended, or is not known: do nothing. */
@@ -55,6 +60,9 @@ export const EXECUTION_CHANNEL = 'masar_execution';
 
 const OPEN = "status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out')";
 
+/** What a node came to by itself, once and for all. */
+const DECIDED = "log.status IN ('succeeded', 'failed')";
+
 const BEGIN_SQL = `
   WITH execution AS (
     SELECT id FROM executions WHERE id = :executionId AND project_id = :projectId AND ${OPEN}
@@ -68,17 +76,23 @@ const BEGIN_SQL = `
   ON CONFLICT (execution_id, node_id, iteration) DO UPDATE SET
     claimed_status = log.status,
     claimed_in_doubt = log.in_doubt,
-    status = CASE WHEN log.status = 'succeeded' THEN log.status ELSE 'running' END,
-    in_doubt = log.status <> 'succeeded',
-    attempt = CASE WHEN log.status = 'succeeded' THEN log.attempt ELSE log.attempt + 1 END,
-    retry_count = CASE WHEN log.status = 'succeeded' THEN log.retry_count ELSE log.attempt END,
+    status = CASE WHEN ${DECIDED} THEN log.status ELSE 'running' END,
+    in_doubt = CASE WHEN ${DECIDED} THEN log.in_doubt ELSE true END,
+    attempt = CASE WHEN ${DECIDED} THEN log.attempt ELSE log.attempt + 1 END,
+    retry_count = CASE WHEN ${DECIDED} THEN log.retry_count ELSE log.attempt END,
     max_retries = excluded.max_retries,
-    input_data = CASE WHEN log.status = 'succeeded' THEN log.input_data ELSE excluded.input_data END,
-    end_time = CASE WHEN log.status = 'succeeded' THEN log.end_time END,
-    duration_ms = CASE WHEN log.status = 'succeeded' THEN log.duration_ms END,
+    input_data = CASE WHEN ${DECIDED} THEN log.input_data ELSE excluded.input_data END,
+    end_time = CASE WHEN ${DECIDED} THEN log.end_time END,
+    duration_ms = CASE WHEN ${DECIDED} THEN log.duration_ms END,
     updated_at = clock_timestamp()
-  RETURNING attempt, claimed_status, claimed_in_doubt, output_data,
+  RETURNING attempt, claimed_status, claimed_in_doubt, output_data, error_details,
     pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
+
+const DECIDED_SQL = `
+  SELECT log.attempt, log.status AS claimed_status, log.output_data, log.error_details
+  FROM execution_logs AS log
+  WHERE log.execution_id = :executionId AND log.project_id = :projectId
+    AND log.node_id = :nodeId AND log.iteration = :iteration AND ${DECIDED}`;
 
 /** Statuses that have an end time: the others go on, by themselves or through a person. */
 const ENDED_NODE_STATUSES: readonly Outcome['status'][] = ['succeeded', 'failed', 'cancelled'];
@@ -116,7 +130,8 @@ const RECORD_SQL = `
     "endedAt" timestamptz, input jsonb, output jsonb, port text, error jsonb)
   WHERE execution.id = :executionId
   ON CONFLICT (execution_id, node_id, iteration) DO UPDATE SET
-    status = excluded.status, end_time = excluded.end_time, updated_at = clock_timestamp()
+    status = excluded.status, end_time = excluded.end_time, updated_at = clock_timestamp(),
+    error_details = coalesce(excluded.error_details, execution_logs.error_details)
   WHERE execution_logs.status <> 'succeeded'`;
 
 /** One statement, so that nobody who is told of the end sees a node that still runs. */
@@ -151,6 +166,17 @@ function bind(value: unknown): string | null {
 
 /** The ledger on a PostgreSQL database. */
 export function createLedger(database: Knex) {
+  async function closed(entry: LedgerEntry): Promise<BeginResult> {
+    const { rows } = await database.raw<{ rows: DecidedRow[] }>(DECIDED_SQL, {
+      projectId: entry.projectId,
+      executionId: entry.executionId,
+      nodeId: entry.nodeId,
+      iteration: entry.iteration,
+    });
+    const row = rows[0];
+    return (row === undefined ? undefined : decidedResult(row)) ?? { state: 'closed' };
+  }
+
   return {
     /**
      * Claims the row of a side effect (L2).
@@ -177,11 +203,10 @@ export function createLedger(database: Knex) {
         input: bind(entry.input),
       });
       const row = rows[0];
-      if (row === undefined) return { state: 'closed' };
+      if (row === undefined) return closed(entry);
       if (row.claimed_status === null) return { state: 'fresh', attempt: row.attempt };
-      if (row.claimed_status === 'succeeded') {
-        return { state: 'recorded', attempt: row.attempt, output: row.output_data };
-      }
+      const decided = decidedResult(row);
+      if (decided !== undefined) return decided;
       return { state: row.claimed_in_doubt === true ? 'in_doubt' : 'fresh', attempt: row.attempt };
     },
 
@@ -243,9 +268,21 @@ export function createLedger(database: Knex) {
   };
 }
 
-interface BeginRow {
+interface DecidedRow {
   readonly attempt: number;
   readonly claimed_status: string | null;
-  readonly claimed_in_doubt: boolean | null;
   readonly output_data: Json;
+  readonly error_details: ExecutionError | null;
+}
+
+interface BeginRow extends DecidedRow {
+  readonly claimed_in_doubt: boolean | null;
+}
+
+/** @returns what was decided of the node; undefined if nothing was */
+function decidedResult(row: DecidedRow): BeginResult | undefined {
+  const { attempt, claimed_status: status, output_data: output, error_details: error } = row;
+  if (status === 'succeeded') return { state: 'recorded', attempt, output };
+  if (status === 'failed' && error !== null) return { state: 'failed', attempt, error };
+  return undefined;
 }

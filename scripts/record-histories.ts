@@ -22,7 +22,12 @@ import { bundleWorkflows } from '../workers/workflow-bundle.ts';
 
 const FOLDER = fileURLToPath(new URL('../workflows/histories/', import.meta.url));
 
-Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+// Attempts fail on purpose here, and the SDK reports each at length.
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: 'OFF', forward: {} } },
+  shutdownSignals: [],
+});
 const wanted = process.argv.slice(2);
 const shapes = SHAPES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const dataDir = await mkdtemp(join(tmpdir(), 'masar-histories-'));

@@ -193,10 +193,10 @@ export async function runAutomation(input: RunAutomationInput): Promise<RunAutom
           throw error;
         }
         const detail = failureDetail(error);
-        const attempts = detail === undefined ? {} : { attempts: detail.attempt };
-        if (detail?.verdict !== 'unknown') {
-          return fail(node, detail?.error ?? lostAttempt(node), attempts);
-        }
+        // Nobody has told the ledger of it, so the workflow does.
+        if (detail === undefined) return fail(node, lostAttempt(node), { record: true });
+        const attempts = { attempts: detail.attempt };
+        if (detail.verdict !== 'unknown') return fail(node, detail.error, attempts);
         progress.set(node, 'unknown', { ...attempts, error: detail.error });
         const resolution = await askPerson(node);
         if (resolution.outcome === 'sent') {

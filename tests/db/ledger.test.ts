@@ -218,7 +218,7 @@ describe('L4: an attempt that may have acted leaves the row in doubt', () => {
     expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 3 });
   });
 
-  test.each(['retrying', 'failed', 'unknown'] as const)(
+  test.each(['retrying', 'unknown'] as const)(
     'one that reported a possible effect, as %s',
     async (status) => {
       await ledger.begin(entry);
@@ -280,6 +280,25 @@ describe('L5: nothing begins for an execution that has ended', () => {
     expect(await row()).toMatchObject({ status: 'cancelled', attempt: 1 });
   });
 
+  test('what it recorded is still answered', async () => {
+    const wa = { ...entry, nodeId: 'wa' };
+    await ledger.begin(entry);
+    await ledger.finish(entry, sent);
+    await ledger.begin(wa);
+    await ledger.finish(wa, failed(false, 'failed'));
+    await ledger.end(entry.executionId, end('succeeded'));
+    expect(await ledger.begin(entry)).toEqual({
+      state: 'recorded',
+      attempt: 1,
+      output: { messageId: 'm-1' },
+    });
+    expect(await ledger.begin(wa)).toEqual({ state: 'failed', attempt: 1, error: refused });
+    const projectOfOthers = '00000000-0000-4000-8000-000000000000';
+    expect(await ledger.begin({ ...entry, projectId: projectOfOthers })).toEqual({
+      state: 'closed',
+    });
+  });
+
   test('nor for one that is not known, or is another project’s', async () => {
     expect(await ledger.begin({ ...entry, executionId: 'nobody' })).toEqual({ state: 'closed' });
     const projectOfOthers = '00000000-0000-4000-8000-000000000000';
@@ -293,6 +312,30 @@ describe('L5: nothing begins for an execution that has ended', () => {
       await ledger.setStatus(entry.executionId, status);
       expect(await ledger.begin({ ...entry, nodeId: status })).toMatchObject({ state: 'fresh' });
     }
+  });
+});
+
+describe('L6: what failed for good is answered as it failed', () => {
+  test.each([false, true])('and not tried again, in doubt: %s', async (inDoubt) => {
+    await ledger.begin(entry);
+    await ledger.finish(entry, failed(inDoubt, 'failed'));
+    const before = await row();
+    expect(await ledger.begin(entry)).toEqual({ state: 'failed', attempt: 1, error: refused });
+    const after = await row();
+    expect(after).toEqual({
+      ...before,
+      claimed_status: 'failed',
+      claimed_in_doubt: inDoubt,
+      updated_at: after.updated_at,
+    });
+  });
+
+  test('but a success that is reported late counts', async () => {
+    await ledger.begin(entry);
+    await ledger.begin(entry);
+    await ledger.finish(entry, failed(true, 'failed'), { attempt: 2 });
+    await ledger.finish(entry, sent, { attempt: 1 });
+    expect(await ledger.begin(entry)).toMatchObject({ state: 'recorded' });
   });
 });
 
@@ -315,7 +358,7 @@ describe('times', () => {
 
   test('a node that begins again has not ended', async () => {
     await ledger.begin(entry);
-    await ledger.finish(entry, failed(false, 'failed'));
+    await ledger.finish(entry, { status: 'cancelled', error: refused, inDoubt: false });
     expect(await row()).toMatchObject({ end_time: expect.any(Date) });
     await ledger.begin(entry);
     expect(await row()).toMatchObject({ status: 'running', end_time: null, duration_ms: null });
@@ -383,10 +426,11 @@ describe('an execution', () => {
 
   test('tells listeners of every change, and of its end only when its nodes are closed', async () => {
     const connection = await database.client.acquireConnection();
-    const told: Promise<string>[] = [];
+    const told: string[] = [];
     const listen = (message: { readonly payload?: string }): void => {
       if (message.payload !== entry.executionId) return;
-      told.push(row().then(({ status }) => status));
+      // The next change waits until this one was looked at.
+      row().then(({ status }) => told.push(status));
     };
     connection.on('notification', listen);
     try {
@@ -397,7 +441,7 @@ describe('an execution', () => {
       await until(() => told.length === 2);
       await ledger.end(entry.executionId, end('cancelled'));
       await until(() => told.length === 3);
-      expect(await Promise.all(told)).toEqual(['running', 'retrying', 'cancelled']);
+      expect(told).toEqual(['running', 'retrying', 'cancelled']);
     } finally {
       connection.off('notification', listen);
       await connection.query(`UNLISTEN ${EXECUTION_CHANNEL}`);

@@ -225,8 +225,9 @@ test('a worker killed with 30 executions in flight: all succeed, nothing is sent
   emulators.email.inject({ kind: 'hangAfterAccept' }, { kind: 'hang' });
   const struck = (['hangAfterAccept', 'hang'] as const).flatMap((kind) => [
     strike(emulators.google, isSheetsAppend, kind),
-    strike(emulators.http, () => true, kind),
+    strike(emulators.http, ({ trace }) => trace.nodeId === 'http', kind),
   ]);
+  const decided = await startDecided();
   const executionIds = await Promise.all(
     Array.from({ length: 30 }, (_, index) =>
       stack.start('fleet', { lead: lead(`fleet-${index}`) }),
@@ -234,7 +235,8 @@ test('a worker killed with 30 executions in flight: all succeed, nothing is sent
   );
   await stack.until(
     'some are in the middle of each node',
-    async () => emulators.email.faultsLeft() === 0 && struck.every((it) => it()),
+    async () =>
+      emulators.email.faultsLeft() === 0 && struck.every((it) => it()) && decided.inTheMiddle(),
   );
   await crashWorker();
 
@@ -244,7 +246,35 @@ test('a worker killed with 30 executions in flight: all succeed, nothing is sent
     expect(await messagesOf(executionId)).toEqual({ mail: 1, row: 1, http: 1 });
     expect(await rowsOf(executionId)).toEqual({ mail: 1, row: 1, http: 1, code: 1 });
   }
+  const execution = await stack.ended(decided.executionId, 60_000);
+  expect(execution.status).toBe('succeeded');
+  expect(execution.nodes.map(({ nodeId, status, attempts }) => [nodeId, status, attempts])).toEqual(
+    [
+      ['ask', 'failed', 1],
+      ['yes', 'skipped', 0],
+      ['no', 'succeeded', 2],
+    ],
+  );
+  expect(await messagesOf(decided.executionId)).toEqual({ no: 1 });
 }, 150_000);
+
+/** An execution that took its error output, and would take the other one if it asked again. */
+async function startDecided() {
+  const posting = (id: string) => ({ ...http, id, config: { ...http.config, body: { is: id } } });
+  await stack.publish({
+    workflowId: 'decided',
+    name: 'Decided',
+    nodes: [posting('ask'), posting('yes'), posting('no')],
+    connections: [
+      { from: 'ask', to: 'yes' },
+      { from: 'ask', output: 'error', to: 'no' },
+    ],
+  });
+  const at = (nodeId: string) => (request: EmulatedRequest) => request.trace.nodeId === nodeId;
+  emulators.http.injectWhere(at('ask'), { kind: 'reply', reply: { status: 404 } });
+  const inTheMiddle = strike(emulators.http, at('no'), 'hangAfterAccept');
+  return { executionId: await stack.start('decided', { lead: lead('decided') }), inTheMiddle };
+}
 
 test('what an API accepted runs, although the API was killed right after its answer', async () => {
   await stack.publish({ workflowId: 'accepted', name: 'Accepted', ...chained(mail) });

@@ -9,6 +9,7 @@ import { CONNECTOR_MANIFESTS } from '../../connectors/catalog.ts';
 import { createExecutionStarter } from '../../temporal/start-execution.ts';
 import type {
   ExecutionActivities,
+  NodeRecord,
   RunNodeInput,
   RunNodeResult,
 } from '../../workflows/activity-contract.ts';
@@ -35,6 +36,8 @@ export interface ShapeEnd {
   /** Result of a completed run, or type of the failure of a failed one. */
   readonly with: JsonObject | string | undefined;
   readonly nodes: Readonly<Record<string, NodeStatus>>;
+  /** Nodes of which the workflow itself wrote the row, in the order of writing. */
+  readonly recorded: readonly string[];
 }
 
 export interface ScriptedWorkerOptions {
@@ -47,14 +50,19 @@ export interface ScriptedWorkerOptions {
 
 export async function startScriptedWorker(options: ScriptedWorkerOptions): Promise<ScriptedWorker> {
   const { client } = options;
-  const running = new Map<string, { readonly shape: Shape; readonly begun: Begun }>();
+  const running = new Map<
+    string,
+    { readonly shape: Shape; readonly begun: Begun; readonly recorded: NodeRecord[] }
+  >();
 
   async function act(input: RunNodeInput): Promise<RunNodeResult> {
     const run = running.get(input.executionId);
     if (run === undefined) throw new Error(`Nobody started ${input.executionId}.`);
     const attempt = attemptOf(run.begun, input.nodeId);
     const step: Step = run.shape.script?.[input.nodeId]?.[attempt - 1] ?? { output: {} };
+    run.recorded.push(...input.records);
     if ('waits' in step) return untilCancelled();
+    if ('reports' in step) throw ApplicationFailure.nonRetryable('The attempt was lost.');
     if ('output' in step) {
       await sleep(step.afterMs ?? 0);
       return { output: step.output, attempt };
@@ -72,7 +80,9 @@ export async function startScriptedWorker(options: ScriptedWorkerOptions): Promi
   }
 
   const book: ExecutionActivities = {
-    'execution.end': async () => undefined,
+    'execution.end': async ({ executionId, records }) => {
+      running.get(executionId)?.recorded.push(...records);
+    },
     'execution.status': async () => undefined,
     'execution.resolve': async () => undefined,
   };
@@ -104,7 +114,8 @@ export async function startScriptedWorker(options: ScriptedWorkerOptions): Promi
   return {
     async run(shape, executionId) {
       const begun: Begun = new Map();
-      running.set(executionId, { shape, begun });
+      const recorded: NodeRecord[] = [];
+      running.set(executionId, { shape, begun, recorded });
       await start(inputOf(shape, executionId));
       const handle = client.workflow.getHandle(executionId);
       await shape.during?.({
@@ -125,6 +136,7 @@ export async function startScriptedWorker(options: ScriptedWorkerOptions): Promi
       return {
         ...outcome,
         nodes: Object.fromEntries(state.nodes.map(({ nodeId, status }) => [nodeId, status])),
+        recorded: [...new Set(recorded.map(({ nodeId, status }) => `${nodeId} ${status}`))],
       };
     },
 
@@ -135,7 +147,7 @@ export async function startScriptedWorker(options: ScriptedWorkerOptions): Promi
   };
 }
 
-async function outcomeOf(handle: WorkflowHandle): Promise<Omit<ShapeEnd, 'nodes'>> {
+async function outcomeOf(handle: WorkflowHandle): Promise<Pick<ShapeEnd, 'status' | 'with'>> {
   try {
     const { result } = await handle.result();
     return { status: 'COMPLETED', with: result };

@@ -14,7 +14,9 @@ import { planDefinition } from '../../workflows/graph/plan.ts';
 export type Step =
   | { readonly output: Json; readonly afterMs?: number }
   | { readonly verdict: NodeFailureDetail['verdict']; readonly retryAfterMs?: number }
-  | { readonly waits: 'for cancellation' };
+  | { readonly waits: 'for cancellation' }
+  /** As when its worker dies again and again. */
+  | { readonly reports: 'nothing' };
 
 /** What somebody does while the run goes on. */
 export interface Hands {
@@ -39,6 +41,8 @@ export interface Shape {
     /** Result of a completed run, or type of the failure of a failed one. */
     readonly with?: JsonObject | string;
     readonly nodes: Readonly<Record<string, NodeStatus>>;
+    /** Nodes of which the workflow itself writes the row, in the order of writing; none if absent. */
+    readonly recorded?: readonly string[];
   };
 }
 
@@ -118,6 +122,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'COMPLETED',
       with: { row: {} },
       nodes: { hot: 'succeeded', wa: 'skipped', keep: 'succeeded', row: 'succeeded' },
+      recorded: ['hot succeeded', 'wa skipped', 'keep succeeded'],
     },
   },
   {
@@ -169,6 +174,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'COMPLETED',
       with: { row: {} },
       nodes: { mail: 'failed', wa: 'skipped', row: 'succeeded' },
+      recorded: ['wa skipped'],
     },
   },
   {
@@ -185,6 +191,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'FAILED',
       with: 'scripted',
       nodes: { mail: 'succeeded', wa: 'failed', row: 'skipped' },
+      recorded: ['row skipped'],
     },
   },
   {
@@ -198,6 +205,20 @@ export const SHAPES: readonly Shape[] = [
       status: 'COMPLETED',
       with: { row: {} },
       nodes: { mail: 'failed', row: 'succeeded' },
+    },
+  },
+  {
+    name: 'attempts-lost',
+    definition: {
+      nodes: [{ ...mail, onError: 'continue' }, row],
+      connections: [{ from: 'mail', to: 'row' }],
+    },
+    script: { mail: [{ reports: 'nothing' }, { reports: 'nothing' }] },
+    ends: {
+      status: 'COMPLETED',
+      with: { row: {} },
+      nodes: { mail: 'failed', row: 'succeeded' },
+      recorded: ['mail failed'],
     },
   },
   {
@@ -236,7 +257,12 @@ export const SHAPES: readonly Shape[] = [
       await until('wa', 'unknown');
       await resolve({ nodeId: 'wa', outcome: 'not_sent' });
     },
-    ends: { status: 'FAILED', with: 'scripted', nodes: { wa: 'failed', row: 'skipped' } },
+    ends: {
+      status: 'FAILED',
+      with: 'scripted',
+      nodes: { wa: 'failed', row: 'skipped' },
+      recorded: ['row skipped'],
+    },
   },
   {
     // At once: a queued attempt, one that waits for its time, and one that is held.
@@ -260,6 +286,7 @@ export const SHAPES: readonly Shape[] = [
     ends: {
       status: 'CANCELLED',
       nodes: { crm: 'cancelled', row: 'cancelled', wa: 'unknown', last: 'skipped' },
+      recorded: ['last skipped'],
     },
   },
   {
@@ -270,7 +297,11 @@ export const SHAPES: readonly Shape[] = [
       await begun('mail');
       await cancel();
     },
-    ends: { status: 'CANCELLED', nodes: { mail: 'cancelled', wa: 'skipped' } },
+    ends: {
+      status: 'CANCELLED',
+      nodes: { mail: 'cancelled', wa: 'skipped' },
+      recorded: ['wa skipped'],
+    },
   },
   {
     name: 'timed-out',
@@ -284,6 +315,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'FAILED',
       with: 'execution_timed_out',
       nodes: { mail: 'cancelled', row: 'skipped' },
+      recorded: ['row skipped'],
     },
   },
   {
@@ -303,6 +335,7 @@ export const SHAPES: readonly Shape[] = [
       status: 'FAILED',
       with: 'unknown_name',
       nodes: { mail: 'succeeded', wa: 'failed', row: 'skipped' },
+      recorded: ['wa failed', 'row skipped'],
     },
   },
   {
