@@ -553,13 +553,12 @@ describe('our tables and Temporal are kept in agreement', () => {
     expect(await sent(executionId)).toBe(1);
   }, 30_000);
 
-  test('an accepted execution whose start was lost is started', async () => {
-    await stack.publish({ workflowId: 'unstarted', name: 'Unstarted', nodes: [mail] });
+  /** Writes an execution as the API does, and starts nothing. */
+  async function accept(executionId: string, input: { readonly [name: string]: string }) {
     const definition = await stack
       .database('workflow_definitions')
       .where({ workflow_id: 'unstarted' })
       .first('id');
-    const executionId = 'unstarted_1';
     await createExecutionRepository(stack.database).insert({
       executionId,
       projectId: stack.projectId,
@@ -569,14 +568,26 @@ describe('our tables and Temporal are kept in agreement', () => {
       plan: null,
       leadId: lead.id,
       lead,
-      input: {},
+      input,
       trigger: { type: 'api' },
       mode: 'sandbox',
       saveLead: false,
       requestKey: undefined,
     });
-    const execution = await stack.ended(executionId);
-    expect(execution.status).toBe('succeeded');
-    expect(await sent(executionId)).toBe(1);
+  }
+
+  test('an accepted execution whose start was lost is started; one that Temporal refuses fails', async () => {
+    await stack.publish({ workflowId: 'unstarted', name: 'Unstarted', nodes: [mail] });
+    await accept('too-large', { text: 'x'.repeat(3_000_000) });
+    await accept('far-too-large', { text: 'x'.repeat(5_000_000) });
+    await accept('lost-start', {});
+    expect((await stack.ended('lost-start')).status).toBe('succeeded');
+    expect(await sent('lost-start')).toBe(1);
+    for (const executionId of ['too-large', 'far-too-large']) {
+      expect(await stack.ended(executionId)).toMatchObject({
+        status: 'failed',
+        error: { code: 'start_refused' },
+      });
+    }
   }, 30_000);
 });

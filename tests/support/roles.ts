@@ -10,6 +10,9 @@ export interface RoleProcess {
   readonly pid: number;
   /** Ends the process without giving it a chance to notice. */
   kill(): Promise<void>;
+  /** Stops it in its tracks, as a machine that is suspended, until `wake`. */
+  sleep(): void;
+  wake(): void;
   /** Asks the process to finish its work and waits for its end. @returns its exit code */
   stop(): Promise<number | null>;
   /** What it wrote so far. */
@@ -52,6 +55,12 @@ export async function startRole(
   return {
     pid,
     output: () => output,
+    sleep: () => {
+      child.kill('SIGSTOP');
+    },
+    wake: () => {
+      child.kill('SIGCONT');
+    },
     kill: async () => {
       child.kill('SIGKILL');
       await exited;
@@ -59,6 +68,7 @@ export async function startRole(
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGTERM');
+        child.kill('SIGCONT');
         await exited;
       }
       return child.exitCode;
