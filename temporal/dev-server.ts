@@ -93,6 +93,9 @@ export async function startTemporalDevServer(
       // With a write-ahead log, synchronous=1 still loses nothing when the process dies; only a
       // power cut may take the last moments. https://www.sqlite.org/pragma.html#pragma_synchronous
       ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=1'],
+      // One server spreads nothing by partitions, and hands tasks to and fro between them.
+      ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
+      ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
       ...['--log-level', 'error', '--color', 'never'],
       ...(options.namespaces ?? []).flatMap((name) => ['--namespace', name]),
       ...Object.entries(options.searchAttributes ?? {}).flatMap(([name, type]) => [
