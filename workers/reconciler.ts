@@ -173,15 +173,15 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
     const { nodes } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       handle.query<ExecutionState>(STATE_QUERY),
     );
-    for (const { nodeId, status } of nodes) {
+    for (const { nodeId, iteration, status } of nodes) {
       if (status !== 'unknown') continue;
       const row: { output_data: Json } | undefined = await database('execution_logs')
-        .where({ execution_id: executionId, node_id: nodeId, iteration: '', status: 'succeeded' })
+        .where({ execution_id: executionId, node_id: nodeId, iteration, status: 'succeeded' })
         .first('output_data');
       if (row === undefined) continue;
       await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
         handle.executeUpdate<void, [ResolveNodeInput]>(RESOLVE_NODE_UPDATE, {
-          args: [{ nodeId, iteration: '', outcome: 'sent', output: row.output_data }],
+          args: [{ nodeId, iteration, outcome: 'sent', output: row.output_data }],
         }),
       );
     }
