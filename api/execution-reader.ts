@@ -1,4 +1,5 @@
 /** Reads executions with their nodes, and waits for their answer or end. */
+import type { Channel } from '../db/execution-announcer.ts';
 import type { ExecutionListener } from '../db/execution-listener.ts';
 import type { ExecutionLogRepository, LogEntry } from '../db/repositories/execution-logs.ts';
 import type { ExecutionRepository, ExecutionWithPlan } from '../db/repositories/executions.ts';
@@ -52,11 +53,13 @@ export function createExecutionReader(deps: {
       signal: AbortSignal,
     ): Promise<ExecutionWithPlan | undefined> {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const changes = watch(listener, executionId, deadline);
+      const changes = watch(listener, executionId, ['execution'], deadline);
       try {
         do {
-          const execution = await find(projectId, executionId);
-          if (execution.response !== null || hasEnded(execution)) return execution;
+          // No more than what tells that it is time: the execution itself comes with its plan.
+          const progress = await executions.findProgress(projectId, executionId);
+          if (progress === undefined) throw unknownExecution();
+          if (progress.hasAnswered || hasEnded(progress)) return find(projectId, executionId);
         } while (await changes.next());
         return undefined;
       } finally {
@@ -64,9 +67,9 @@ export function createExecutionReader(deps: {
       }
     },
 
-    /** Watches an execution: see `ChangeWatch`. */
+    /** Watches an execution and its nodes: see `ChangeWatch`. */
     watch: (executionId: string, signal: AbortSignal): ChangeWatch =>
-      watch(listener, executionId, signal),
+      watch(listener, executionId, ['execution', 'nodes'], signal),
   };
 }
 
@@ -76,11 +79,16 @@ export interface ChangeWatch {
   stop(): void;
 }
 
-function watch(listener: ExecutionListener, executionId: string, signal: AbortSignal): ChangeWatch {
+function watch(
+  listener: ExecutionListener,
+  executionId: string,
+  channels: readonly Channel[],
+  signal: AbortSignal,
+): ChangeWatch {
   let changed = false;
   let wake: (() => void) | undefined;
   const tell = (): void => wake?.();
-  const unsubscribe = listener.subscribe(executionId, () => {
+  const unsubscribe = listener.subscribe(executionId, channels, () => {
     changed = true;
     tell();
   });

@@ -4,7 +4,7 @@
  * lost while the connection was away costs time (until the slow poll), never truth.
  */
 import pg from 'pg';
-import { EXECUTION_CHANNEL } from './ledger.ts';
+import { CHANNELS, type Channel } from './execution-announcer.ts';
 
 const POLL_MS = 2_000;
 const RECONNECT_MS = 500;
@@ -12,11 +12,12 @@ const MAX_RECONNECT_MS = 10_000;
 
 export interface ExecutionListener {
   /**
-   * @param changed called after each change of the execution, and now and then without one;
-   * never before this returns
+   * @param channels what of the execution is of interest
+   * @param changed called after each such change, and now and then without one; never before this
+   * returns
    * @returns ends the subscription
    */
-  subscribe(executionId: string, changed: () => void): () => void;
+  subscribe(executionId: string, channels: readonly Channel[], changed: () => void): () => void;
   stop(): Promise<void>;
 }
 
@@ -29,6 +30,7 @@ export interface ExecutionListenerOptions {
 
 /** Begins to listen at once, and again whenever the connection was lost. */
 export function createExecutionListener(options: ExecutionListenerOptions): ExecutionListener {
+  /** By channel and execution. */
   const subscribers = new Map<string, Set<() => void>>();
   let client: pg.Client | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -36,7 +38,7 @@ export function createExecutionListener(options: ExecutionListenerOptions): Exec
   let stopped = false;
 
   const tellAll = (): void => {
-    for (const changed of [...subscribers.values()].flatMap((set) => [...set])) changed();
+    for (const changed of new Set([...subscribers.values()].flatMap((set) => [...set]))) changed();
   };
   const poll = setInterval(tellAll, options.pollMs ?? POLL_MS);
   poll.unref();
@@ -62,13 +64,17 @@ export function createExecutionListener(options: ExecutionListenerOptions): Exec
     client = next;
     next.on('error', (error) => lost(next, error));
     next.on('end', () => lost(next, new Error('The connection was closed.')));
-    next.on('notification', ({ payload }) => {
+    next.on('notification', ({ channel, payload }) => {
       if (payload === undefined) return;
-      for (const changed of [...(subscribers.get(payload) ?? [])]) changed();
+      for (const changed of [...(subscribers.get(`${channel} ${payload}`) ?? [])]) changed();
     });
     try {
       await next.connect();
-      await next.query(`LISTEN ${EXECUTION_CHANNEL}`);
+      await next.query(
+        Object.values(CHANNELS)
+          .map((name) => `LISTEN ${name}`)
+          .join('; '),
+      );
       delay = RECONNECT_MS;
       // What changed while nobody listened.
       tellAll();
@@ -80,13 +86,18 @@ export function createExecutionListener(options: ExecutionListenerOptions): Exec
   const first = connect();
 
   return {
-    subscribe(executionId, changed) {
-      const set = subscribers.get(executionId) ?? new Set();
-      set.add(changed);
-      subscribers.set(executionId, set);
+    subscribe(executionId, channels, changed) {
+      const keys = channels.map((channel) => `${CHANNELS[channel]} ${executionId}`);
+      for (const key of keys) {
+        const set = subscribers.get(key) ?? new Set();
+        subscribers.set(key, set.add(changed));
+      }
       return () => {
-        set.delete(changed);
-        if (set.size === 0 && subscribers.get(executionId) === set) subscribers.delete(executionId);
+        for (const key of keys) {
+          const set = subscribers.get(key);
+          set?.delete(changed);
+          if (set?.size === 0) subscribers.delete(key);
+        }
       };
     },
 

@@ -21,6 +21,7 @@ import type {
 } from '../workflows/activity-contract.ts';
 import type { ExecutionError } from '../workflows/contract.ts';
 import type { Json } from '../workflows/graph/json.ts';
+import { createExecutionAnnouncer } from './execution-announcer.ts';
 
 export interface LedgerEntry {
   readonly projectId: string;
@@ -59,18 +60,14 @@ export type Outcome =
 
 export type Ledger = ReturnType<typeof createLedger>;
 
-/** PostgreSQL channel on which every change of an execution is announced, with its id as payload. */
-export const EXECUTION_CHANNEL = 'masar_execution';
-
 const OPEN = "status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out')";
 
 /** What a node came to by itself, once and for all. */
 const DECIDED = "log.status IN ('succeeded', 'failed')";
 
-const BEGIN_SQL = `
-  WITH execution AS (
-    SELECT id FROM executions WHERE id = :executionId AND project_id = :projectId AND ${OPEN}
-  )
+/** @param execution finds the execution, if it is still open */
+const beginSql = (execution: string): string => `
+  WITH execution AS (${execution})
   INSERT INTO execution_logs AS log (project_id, execution_id, workflow_id, lead_id, node_id,
     node_name, iteration, connector_type, operation, status, attempt, max_retries, in_doubt,
     start_time, input_data)
@@ -89,8 +86,17 @@ const BEGIN_SQL = `
     end_time = CASE WHEN ${DECIDED} THEN log.end_time END,
     duration_ms = CASE WHEN ${DECIDED} THEN log.duration_ms END,
     updated_at = clock_timestamp()
-  RETURNING attempt, claimed_status, claimed_in_doubt, output_data, error_details,
-    pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
+  RETURNING attempt, claimed_status, claimed_in_doubt, output_data, error_details`;
+
+const BEGIN_SQL = beginSql(`
+  SELECT id FROM executions WHERE id = :executionId AND project_id = :projectId AND ${OPEN}`);
+
+/** For an execution's first node: shows the execution as running in the same statement. */
+const BEGIN_FIRST_SQL = beginSql(`
+  UPDATE executions SET status = CASE WHEN status = 'queued' THEN 'running' ELSE status END,
+    started_at = coalesce(started_at, clock_timestamp())
+  WHERE id = :executionId AND project_id = :projectId AND ${OPEN}
+  RETURNING id`);
 
 const DECIDED_SQL = `
   SELECT log.attempt, log.status AS claimed_status, log.output_data, log.error_details
@@ -101,10 +107,6 @@ const DECIDED_SQL = `
 /** Statuses that have an end time: the others go on, by themselves or through a person. */
 const ENDED_NODE_STATUSES: readonly Outcome['status'][] = ['succeeded', 'failed', 'cancelled'];
 
-const MARK_RUNNING_SQL = `
-  UPDATE executions SET status = 'running', started_at = coalesce(started_at, clock_timestamp())
-  WHERE id = :executionId AND status = 'queued'`;
-
 const FINISH_SQL = `
   UPDATE execution_logs SET
     status = :status, in_doubt = :inDoubt, output_data = CAST(:output AS jsonb), output_port = :port,
@@ -114,8 +116,7 @@ const FINISH_SQL = `
       THEN CAST(round(extract(epoch FROM clock_timestamp() - start_time) * 1000) AS integer) END,
     updated_at = clock_timestamp()
   WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
-    AND status <> 'succeeded' AND attempt = coalesce(CAST(:attempt AS integer), attempt)
-  RETURNING pg_notify('${EXECUTION_CHANNEL}', execution_id)`;
+    AND status <> 'succeeded' AND attempt = coalesce(CAST(:attempt AS integer), attempt)`;
 
 const RECORD_SQL = `
   INSERT INTO execution_logs (project_id, execution_id, workflow_id, lead_id, node_id, node_name,
@@ -143,8 +144,7 @@ const RECORD_SQL = `
 
 const RESPOND_SQL = `
   UPDATE executions SET response = CAST(:response AS jsonb)
-  WHERE id = :executionId AND response IS NULL
-  RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;
+  WHERE id = :executionId AND response IS NULL`;
 
 /** One statement, so that nobody who is told of the end sees a node that still runs. */
 const END_SQL = `
@@ -153,7 +153,7 @@ const END_SQL = `
       error = CAST(:error AS jsonb), started_at = coalesce(started_at, queued_at),
       ended_at = clock_timestamp()
     WHERE id = :executionId AND ${OPEN}
-    RETURNING id, status, pg_notify('${EXECUTION_CHANNEL}', id)
+    RETURNING id, status
   )
   UPDATE execution_logs SET status = 'cancelled', end_time = clock_timestamp(),
     updated_at = clock_timestamp()
@@ -163,8 +163,7 @@ const END_SQL = `
 
 const STATUS_SQL = `
   UPDATE executions SET status = :status, started_at = coalesce(started_at, clock_timestamp())
-  WHERE id = :executionId AND ${OPEN}
-  RETURNING pg_notify('${EXECUTION_CHANNEL}', id)`;
+  WHERE id = :executionId AND ${OPEN}`;
 
 const RESOLVE_SQL = `
   UPDATE execution_logs SET in_doubt = false, status = 'retrying', updated_at = clock_timestamp()
@@ -178,6 +177,17 @@ function bind(value: unknown): string | null {
 
 /** The ledger on a PostgreSQL database. */
 export function createLedger(database: Knex) {
+  const announcer = createExecutionAnnouncer(database);
+
+  /** By name, so that PostgreSQL parses and plans what every node runs once per connection. */
+  function run<Row>(
+    name: string,
+    sql: string,
+    values: Readonly<Record<string, Knex.RawBinding>>,
+  ): Promise<{ rows: Row[] }> {
+    return database.raw<{ rows: Row[] }>(sql, values).options({ name });
+  }
+
   async function closed(entry: LedgerEntry): Promise<BeginResult> {
     const { rows } = await database.raw<{ rows: DecidedRow[] }>(DECIDED_SQL, {
       projectId: entry.projectId,
@@ -198,10 +208,11 @@ export function createLedger(database: Knex) {
       entry: LedgerEntry,
       options: { readonly marksRunning?: boolean } = {},
     ): Promise<BeginResult> {
-      if (options.marksRunning === true) {
-        await database.raw(MARK_RUNNING_SQL, { executionId: entry.executionId });
-      }
-      const { rows } = await database.raw<{ rows: BeginRow[] }>(BEGIN_SQL, {
+      const [name, sql] =
+        options.marksRunning === true
+          ? ['ledger_begin_first', BEGIN_FIRST_SQL]
+          : ['ledger_begin', BEGIN_SQL];
+      const { rows } = await run<BeginRow>(name, sql, {
         projectId: entry.projectId,
         executionId: entry.executionId,
         workflowId: entry.workflowId,
@@ -214,6 +225,7 @@ export function createLedger(database: Knex) {
         maxRetries: entry.maximumAttempts - 1,
         input: bind(entry.input),
       });
+      announcer.changed(entry.executionId, 'nodes');
       const row = rows[0];
       if (row === undefined) return closed(entry);
       if (row.claimed_status === null) return { state: 'fresh', attempt: row.attempt };
@@ -233,7 +245,7 @@ export function createLedger(database: Knex) {
       options: { readonly attempt?: number } = {},
     ): Promise<void> {
       const succeeded = outcome.status === 'succeeded';
-      await database.raw(FINISH_SQL, {
+      await run('ledger_finish', FINISH_SQL, {
         executionId: entry.executionId,
         nodeId: entry.nodeId,
         iteration: entry.iteration,
@@ -245,19 +257,22 @@ export function createLedger(database: Knex) {
         port: succeeded ? outcome.port : null,
         error: succeeded ? null : bind(outcome.error),
       });
+      announcer.changed(entry.executionId, 'nodes');
     },
 
     /** Writes the rows of nodes that called nobody. Writing them again changes nothing. */
     async record(executionId: string, records: readonly NodeRecord[]): Promise<void> {
       // One statement may not touch a row twice: a wait that ended at once has two records.
       for (const batch of distinctBatches(records)) {
-        await database.raw(RECORD_SQL, { executionId, records: JSON.stringify(batch) });
+        await run('ledger_record', RECORD_SQL, { executionId, records: JSON.stringify(batch) });
       }
+      if (records.length > 0) announcer.changed(executionId, 'nodes');
     },
 
     /** Stores what a respond node answered. The first answer stays. */
     async respond(executionId: string, response: ExecutionResponse): Promise<void> {
       await database.raw(RESPOND_SQL, { executionId, response: bind(response) });
+      announcer.changed(executionId, 'execution');
     },
 
     /** A person said that a send in doubt did not take place, or shall be repeated: it may begin afresh. */
@@ -273,16 +288,18 @@ export function createLedger(database: Knex) {
       status: 'running' | 'waiting' | 'paused' | 'unknown',
     ): Promise<void> {
       await database.raw(STATUS_SQL, { executionId, status });
+      announcer.changed(executionId, 'execution');
     },
 
     /** Ends an execution, once: a second end changes nothing. Nodes left open become `cancelled`. */
     async end(executionId: string, end: ExecutionEnd): Promise<void> {
-      await database.raw(END_SQL, {
+      await run('ledger_end', END_SQL, {
         executionId,
         status: end.status,
         result: bind(end.result),
         error: bind(end.error),
       });
+      announcer.changed(executionId, 'execution');
     },
   };
 }

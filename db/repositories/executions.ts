@@ -69,6 +69,12 @@ export interface ExecutionWithPlan extends StoredExecution {
   readonly response: ExecutionResponse | null;
 }
 
+/** How far an execution is, without what it is. */
+export interface ExecutionProgress extends Pick<StoredExecution, 'status' | 'endedAt'> {
+  /** True once a respond node has answered. */
+  readonly hasAnswered: boolean;
+}
+
 export interface ExecutionFilter {
   readonly workflowId?: string | undefined;
   readonly leadId?: string | undefined;
@@ -124,6 +130,10 @@ const START_FACTS_SQL = `
       WHERE project_id = :projectId AND key = :key AND route = :route) AS request_hash
   FROM (SELECT) AS always LEFT JOIN workflow_definitions AS definition
     ON definition.project_id = :projectId AND definition.workflow_id = :workflowId`;
+
+const PROGRESS_SQL = `
+  SELECT status, ended_at AS "endedAt", response IS NOT NULL AS "hasAnswered"
+  FROM executions WHERE project_id = :projectId AND id = :executionId`;
 
 /**
  * Accepts an execution in one statement: what must hold, the claim of the Idempotency-Key, the lead
@@ -181,13 +191,15 @@ export function createExecutionRepository(database: Knex) {
       leadId: string | null,
       requestKey: Pick<RequestKey, 'key' | 'route'> | undefined,
     ): Promise<StartFacts> {
-      const { rows } = await database.raw<{ rows: StartFactsRow[] }>(START_FACTS_SQL, {
-        projectId,
-        workflowId,
-        leadId,
-        key: requestKey?.key ?? null,
-        route: requestKey?.route ?? null,
-      });
+      const { rows } = await database
+        .raw<{ rows: StartFactsRow[] }>(START_FACTS_SQL, {
+          projectId,
+          workflowId,
+          leadId,
+          key: requestKey?.key ?? null,
+          route: requestKey?.route ?? null,
+        })
+        .options({ name: 'start_facts' });
       const row = rows[0];
       return {
         definitionId: row?.definition_id ?? undefined,
@@ -227,6 +239,17 @@ export function createExecutionRepository(database: Knex) {
           requestHash: execution.requestKey?.requestHash ?? null,
         },
       );
+      return rows[0];
+    },
+
+    /** @returns undefined if there is no such execution */
+    async findProgress(
+      projectId: string,
+      executionId: string,
+    ): Promise<ExecutionProgress | undefined> {
+      const { rows } = await database
+        .raw<{ rows: ExecutionProgress[] }>(PROGRESS_SQL, { projectId, executionId })
+        .options({ name: 'execution_progress' });
       return rows[0];
     },
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { CHANNELS } from '../../db/execution-announcer.ts';
 import { createExecutionListener } from '../../db/execution-listener.ts';
-import { EXECUTION_CHANNEL } from '../../db/ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -11,17 +11,17 @@ beforeAll(async () => {
 afterAll(() => store.drop());
 
 const notify = (id: string) =>
-  store.database.raw('SELECT pg_notify(?, ?)', [EXECUTION_CHANNEL, id]);
+  store.database.raw('SELECT pg_notify(?, ?)', [CHANNELS.execution, id]);
 
 test('tells who waits for an execution, and nobody else', async () => {
   const listener = createExecutionListener({ url: store.url, pollMs: 600_000 });
   try {
     let changes = 0;
     let others = 0;
-    listener.subscribe('other', () => {
+    listener.subscribe('other', ['execution'], () => {
       others += 1;
     });
-    const unsubscribe = listener.subscribe('one', () => {
+    const unsubscribe = listener.subscribe('one', ['execution'], () => {
       changes += 1;
     });
     // Connecting tells everyone once, for what changed before.
@@ -51,7 +51,7 @@ test('listens again after the connection was lost, and tells that something may 
   });
   try {
     let changes = 0;
-    listener.subscribe('one', () => {
+    listener.subscribe('one', ['execution'], () => {
       changes += 1;
     });
     await eventually(async () => expect(changes).toBe(1));
@@ -70,7 +70,7 @@ test('looks now and then even if nobody notifies', async () => {
   const listener = createExecutionListener({ url: store.url, pollMs: 20 });
   try {
     let changes = 0;
-    listener.subscribe('one', () => {
+    listener.subscribe('one', ['execution'], () => {
       changes += 1;
     });
     await eventually(async () => expect(changes).toBeGreaterThan(3));

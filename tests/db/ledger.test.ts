@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { connectDatabase, type Database } from '../../db/connection.ts';
-import {
-  createLedger,
-  EXECUTION_CHANNEL,
-  type Ledger,
-  type LedgerEntry,
-  type Outcome,
-} from '../../db/ledger.ts';
+import { CHANNELS } from '../../db/execution-announcer.ts';
+import { createLedger, type Ledger, type LedgerEntry, type Outcome } from '../../db/ledger.ts';
 import { migrate } from '../../db/migrate.ts';
 import type { ExecutionEnd, NodeRecord } from '../../workflows/activity-contract.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -434,7 +429,7 @@ describe('an execution', () => {
     };
     connection.on('notification', listen);
     try {
-      await connection.query(`LISTEN ${EXECUTION_CHANNEL}`);
+      for (const channel of Object.values(CHANNELS)) await connection.query(`LISTEN ${channel}`);
       await ledger.begin(entry);
       await until(() => told.length === 1);
       await ledger.finish(entry, failed(true));
@@ -444,7 +439,7 @@ describe('an execution', () => {
       expect(told).toEqual(['running', 'retrying', 'cancelled']);
     } finally {
       connection.off('notification', listen);
-      await connection.query(`UNLISTEN ${EXECUTION_CHANNEL}`);
+      await connection.query('UNLISTEN *');
       await database.client.releaseConnection(connection);
     }
   });
