@@ -85,6 +85,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
         key: `${input.executionId}/${input.nodeId}/${input.iteration}`,
         attempt,
         lastAttempt: attempt >= input.maximumAttempts,
+        ...(begun.state === 'in_doubt' ? { inDoubtSince: begun.since } : {}),
         credential,
         mode: input.mode,
         traceHeaders: input.mode === 'sandbox' ? traceHeaders(input) : {},

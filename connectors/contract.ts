@@ -91,6 +91,11 @@ export interface OperationContext<Credential = unknown> {
   readonly attempt: number;
   /** True if a failure of this attempt will not be retried. */
   readonly lastAttempt: boolean;
+  /**
+   * When the first attempt began, if one of the earlier ones may have acted and its outcome is not
+   * known; undefined if none has. A queryable operation was looked up before it is executed.
+   */
+  readonly inDoubtSince?: Date | undefined;
   /** Parsed by the credential schema; undefined only where the connector needs none. */
   readonly credential: Credential;
   readonly mode: ExecutionMode;

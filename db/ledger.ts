@@ -45,7 +45,12 @@ export type BeginResult =
   /** It failed for good already: answer this, call nobody. */
   | { readonly state: 'failed'; readonly attempt: number; readonly error: ExecutionError }
   /** An earlier attempt may have acted: ask the operation's idempotency class. */
-  | { readonly state: 'in_doubt'; readonly attempt: number }
+  | {
+      readonly state: 'in_doubt';
+      readonly attempt: number;
+      /** When the first attempt began. */
+      readonly since: Date;
+    }
   /** The execution has ended, or is not known: do nothing. */
   | { readonly state: 'closed' };
 
@@ -86,7 +91,8 @@ const beginSql = (execution: string): string => `
     end_time = CASE WHEN ${DECIDED} THEN log.end_time END,
     duration_ms = CASE WHEN ${DECIDED} THEN log.duration_ms END,
     updated_at = clock_timestamp()
-  RETURNING attempt, claimed_status, claimed_in_doubt, output_data, error_details`;
+  RETURNING attempt, claimed_status, claimed_in_doubt, output_data, error_details,
+    coalesce(start_time, created_at) AS begun_at`;
 
 const BEGIN_SQL = beginSql(`
   SELECT id FROM executions WHERE id = :executionId AND project_id = :projectId AND ${OPEN}`);
@@ -231,7 +237,9 @@ export function createLedger(database: Knex) {
       if (row.claimed_status === null) return { state: 'fresh', attempt: row.attempt };
       const decided = decidedResult(row);
       if (decided !== undefined) return decided;
-      return { state: row.claimed_in_doubt === true ? 'in_doubt' : 'fresh', attempt: row.attempt };
+      return row.claimed_in_doubt === true
+        ? { state: 'in_doubt', attempt: row.attempt, since: row.begun_at }
+        : { state: 'fresh', attempt: row.attempt };
     },
 
     /**
@@ -329,6 +337,7 @@ interface DecidedRow {
 
 interface BeginRow extends DecidedRow {
   readonly claimed_in_doubt: boolean | null;
+  readonly begun_at: Date;
 }
 
 /** @returns what was decided of the node; undefined if nothing was */

@@ -1,42 +1,53 @@
-/** From the node's config to the request as it goes out. Pure. */
+/** From the node's config to the request as it goes out. */
 import { createHash } from 'node:crypto';
-import type { Json } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
+import { type FetchFile, writeBody } from './body.ts';
+import { firstQuery } from './pagination.ts';
 import { type HttpCredential, MAX_URL_LENGTH, type RequestInput } from './schema.ts';
 
 export interface ComposedRequest {
+  /** Without what the credential adds to the query. */
   readonly url: URL;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
+  readonly body: string | Buffer | undefined;
   /** Headers that came from the credential. */
   readonly secretHeaders: readonly string[];
 }
 
+/** A credential whose token, if it works with one, was fetched. */
+export type UsableCredential = Omit<HttpCredential, 'oauth2'>;
+
 /**
  * @param key `OperationContext.key`
  * @param credential undefined: none is sent
- * @throws ConnectorError `invalid_config` if the body does not fit its type, or the URL is too long
+ * @throws ConnectorError with effect `none`: `invalid_config` if the body does not fit its type or
+ *   the URL is too long, `too_large`, or what the download of a file fails with
  */
-export function composeRequest(
+export async function composeRequest(
   input: RequestInput,
-  credential: HttpCredential | undefined,
+  credential: UsableCredential | undefined,
   key: string,
-): ComposedRequest {
-  const { body, contentType } = writeBody(input);
+  fetchFile: FetchFile,
+): Promise<ComposedRequest> {
+  const url = writeUrl(input);
+  const token = idempotencyToken(key);
+  const { body, contentType } = await writeBody(input, `masar-${token}`, fetchFile);
   const headers: Record<string, string> = {};
   if (contentType !== undefined) headers['content-type'] = contentType;
   for (const [name, value] of Object.entries(input.headers ?? {})) {
+    // The boundary of a multipart body is ours, and without it no server can read the body.
+    if (input.bodyType === 'multipart' && name.toLowerCase() === 'content-type') continue;
     headers[name.toLowerCase()] = String(value);
   }
   const idempotencyHeader = input.idempotencyHeader?.toLowerCase();
   // A key that the user chose, such as an order number, is as stable as ours and means more.
   if (idempotencyHeader !== undefined && !isSafe(input)) {
-    headers[idempotencyHeader] ??= idempotencyToken(key);
+    headers[idempotencyHeader] ??= token;
   }
   const secrets = credential === undefined ? {} : secretHeaders(credential);
   return {
-    url: writeUrl(input),
+    url,
     headers: { ...headers, ...secrets },
     body,
     secretHeaders: Object.keys(secrets),
@@ -59,81 +70,35 @@ export function idempotencyToken(key: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+/** The address with the credential's part of the query, which nothing but the request may hold. */
+export function withSecretQuery(url: URL, credential: UsableCredential | undefined): URL {
+  const entries = Object.entries(credential?.query ?? {});
+  if (entries.length === 0) return url;
+  const complete = new URL(url);
+  for (const [name, value] of entries) complete.searchParams.set(name, value);
+  return complete;
+}
+
 function writeUrl(input: RequestInput): URL {
   const url = new URL(input.url);
-  for (const [name, value] of Object.entries(input.query ?? {})) {
+  const start = input.pagination === undefined ? {} : firstQuery(input.pagination);
+  for (const [name, value] of Object.entries({ ...start, ...input.query })) {
     if (value === null) continue;
     for (const item of Array.isArray(value) ? value : [value]) {
       url.searchParams.append(name, String(item));
     }
   }
   if (url.href.length > MAX_URL_LENGTH) {
-    throw invalidConfig(
+    throw new ConnectorError(
+      'invalid_config',
       `The address with its query is longer than ${MAX_URL_LENGTH} characters. Send the data in the body.`,
-      '/query',
+      { effect: 'none', permanent: true, pointer: '/query' },
     );
   }
   return url;
 }
 
-function writeBody({ body, bodyType }: RequestInput): {
-  body: string | undefined;
-  contentType?: string;
-} {
-  if (body === undefined) return { body: undefined };
-  switch (bodyType ?? (typeof body === 'string' ? 'text' : 'json')) {
-    case 'json':
-      return { body: toJsonText(body), contentType: 'application/json' };
-    case 'form':
-      return { body: toFormText(body), contentType: 'application/x-www-form-urlencoded' };
-    case 'text':
-      if (typeof body === 'object') {
-        throw invalidConfig(
-          'A body of type text must be a text. For objects and lists use bodyType json.',
-          '/body',
-        );
-      }
-      return { body: String(body), contentType: 'text/plain; charset=utf-8' };
-  }
-}
-
-/** A text under `json` is a document that its author wrote out, not a JSON string. */
-function toJsonText(body: Json): string {
-  if (typeof body !== 'string') return JSON.stringify(body);
-  try {
-    JSON.parse(body);
-  } catch {
-    // The parser's own message quotes the text, which is not ours to tell.
-    throw invalidConfig(
-      'The body is a text that is not valid JSON. Give the object itself, or set bodyType to text.',
-      '/body',
-    );
-  }
-  return body;
-}
-
-function toFormText(body: Json): string {
-  if (typeof body === 'string') return body;
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw invalidConfig('A form must be an object of names and values.', '/body');
-  }
-  const form = new URLSearchParams();
-  for (const [name, value] of Object.entries(body)) {
-    if (value === null) continue;
-    for (const item of Array.isArray(value) ? value : [value]) {
-      if (typeof item === 'object') {
-        throw invalidConfig(
-          'A form holds texts, numbers and lists of them; it can’t hold objects. Use bodyType json.',
-          `/body/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
-        );
-      }
-      form.append(name, String(item));
-    }
-  }
-  return form.toString();
-}
-
-function secretHeaders(credential: HttpCredential): Record<string, string> {
+function secretHeaders(credential: UsableCredential): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(credential.headers ?? {})) {
     headers[name.toLowerCase()] = String(value);
@@ -146,12 +111,4 @@ function secretHeaders(credential: HttpCredential): Record<string, string> {
     headers.authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   }
   return headers;
-}
-
-function invalidConfig(message: string, pointer: string): ConnectorError {
-  return new ConnectorError('invalid_config', message, {
-    effect: 'none',
-    permanent: true,
-    pointer,
-  });
 }

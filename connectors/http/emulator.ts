@@ -44,7 +44,7 @@ export async function startHttpEmulator({
     }
     const keyHeader = header(request, SANDBOX_HEADERS.idempotencyHeader)?.toLowerCase();
     const key = keyHeader === undefined ? undefined : header(request, keyHeader);
-    const body = readBody(request);
+    const body = await readBody(request);
     const { stored } = await store.add(
       {
         connector: 'http',
@@ -59,15 +59,14 @@ export async function startHttpEmulator({
     const status = statusSchema.safeParse(header(request, SANDBOX_HEADERS.status)).data ?? 200;
     if (request.method === 'HEAD' || status === 204 || status === 304) return { status };
     const { message } = stored;
-    return {
-      status,
-      body: {
-        sandbox: true,
-        method: message.method ?? null,
-        url: message.url ?? null,
-        body: message.body ?? null,
-      },
+    const echo = {
+      sandbox: true,
+      method: message.method ?? null,
+      url: message.url ?? null,
+      body: message.body ?? null,
     };
+    const itemsPath = header(request, SANDBOX_HEADERS.itemsPath);
+    return { status, body: itemsPath === undefined ? echo : onlyPage(itemsPath, echo) };
   }
 
   const server = await startServer({ host, port, handle, faultReply });
@@ -105,9 +104,32 @@ function keptHeaders(request: EmulatedRequest): Record<string, string> {
   );
 }
 
-function readBody(request: EmulatedRequest): Json {
+/** A list of one item, where the node looks for it. */
+function onlyPage(encodedPath: string, item: Json): Json {
+  const path = decodeURIComponent(encodedPath);
+  const list: Json = [item];
+  return path === ''
+    ? list
+    : path.split('.').reduceRight<Json>((inner, name) => ({ [name]: inner }), list);
+}
+
+async function readBody(request: EmulatedRequest): Promise<Json> {
+  const type = request.headers['content-type'] ?? '';
+  if (type.startsWith('multipart/form-data')) return readParts(request.body, type);
   const text = request.text();
   if (text === '') return null;
-  if (!/\bjson\b/.test(request.headers['content-type'] ?? '')) return text;
+  if (!/\bjson\b/.test(type)) return text;
   return z.json().safeParse(request.json()).data ?? text;
+}
+
+/** The fields of a form; of a file, what people recognise it by. */
+async function readParts(body: Buffer, type: string): Promise<Json> {
+  const form = await new Response(Uint8Array.from(body), {
+    headers: { 'content-type': type },
+  }).formData();
+  return [...form].map(([name, value]) =>
+    typeof value === 'string'
+      ? { name, value }
+      : { name, filename: value.name, contentType: value.type, size: value.size },
+  );
 }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { failureOf, testContext } from '../connector-suite.ts';
@@ -150,6 +151,87 @@ describe('what goes out', () => {
   });
 });
 
+describe('multipart', () => {
+  const file = { filename: 'a "b".txt', contentType: 'text/plain', contentBase64: 'aGk=' };
+
+  /** What a server makes of the body. */
+  const parse = async (request: { body: string; headers: IncomingHttpHeaders } | undefined) => {
+    const type = request?.headers['content-type'] ?? '';
+    const form = await new Response(request?.body, {
+      headers: { 'content-type': type },
+    }).formData();
+    return Promise.all(
+      [...form].map(async ([name, value]) =>
+        typeof value === 'string'
+          ? [name, value]
+          : [name, value.name, value.type, await value.text()],
+      ),
+    );
+  };
+
+  test('fields and files arrive, alike on every attempt', async () => {
+    const api = await start((request, response) => {
+      if (request.url === '/files/photo.png') response.setHeader('content-type', 'image/png');
+      response.end('bytes');
+    });
+    const body = {
+      name: 'ليلى',
+      tags: ['a', 'b'],
+      none: null,
+      file,
+      photo: { url: `${api.url}/files/photo.png` },
+    };
+    const input = { method: 'POST', bodyType: 'multipart', body };
+    await api.call({ ...input, headers: { 'content-type': 'multipart/form-data' } });
+    await api.call(input, undefined, { attempt: 2 });
+    const [first, second] = api.seen.filter(({ method }) => method === 'POST');
+    expect(await parse(first)).toEqual([
+      ['name', 'ليلى'],
+      ['tags', 'a'],
+      ['tags', 'b'],
+      ['file', 'a "b".txt', 'text/plain', 'hi'],
+      ['photo', 'photo.png', 'image/png', 'bytes'],
+    ]);
+    expect(second?.body).toBe(first?.body);
+  });
+
+  test.each([
+    [{ file: { contentBase64: 'no base64!' } }, '/body/file'],
+    [{ file: { contentBase64: 'aGk=', url: 'https://example.com/a' } }, '/body/file'],
+    [{ file: { filename: 'a' } }, '/body/file'],
+    [{ file: { contentBase64: 'aGk=', contentType: 'a\r\nb: c' } }, '/body/file'],
+    ['text', '/body'],
+  ])('what is no form is refused before anything is sent (%#)', async (body, pointer) => {
+    const api = await start(empty);
+    const error = await failureOf(api.call({ method: 'POST', bodyType: 'multipart', body }));
+    expect(error).toMatchObject({ code: 'invalid_config', effect: 'none', pointer });
+    expect(api.seen).toEqual([]);
+  });
+
+  test('files over the limit are refused, and a download that fails did nothing', async () => {
+    const api = await start((request, response) => {
+      response.writeHead(request.url === '/gone' ? 404 : 200).end(Buffer.alloc(11_000_000));
+    });
+    const send = (value: unknown) =>
+      failureOf(api.call({ method: 'POST', bodyType: 'multipart', body: { file: value } }));
+    expect(await send({ url: `${api.url}/huge` })).toMatchObject({
+      code: 'too_large',
+      effect: 'none',
+      permanent: true,
+    });
+    const huge = Buffer.alloc(11_000_000).toString('base64');
+    expect(await send({ contentBase64: huge })).toMatchObject({
+      code: 'too_large',
+      effect: 'none',
+    });
+    expect(await send({ url: `${api.url}/gone` })).toMatchObject({
+      code: 'not_found',
+      effect: 'none',
+    });
+    expect(api.seen.filter(({ method }) => method === 'POST')).toEqual([]);
+  });
+});
+
 describe('what comes back', () => {
   const reply =
     (body: string | Buffer, type?: string, headers: Record<string, string> = {}): Answer =>
@@ -192,6 +274,27 @@ describe('what comes back', () => {
     const output = await api.call();
     expect(output).toMatchObject({ status: 200, body });
     expect(httpManifest.operations[0].output.safeParse(output).success).toBe(true);
+  });
+
+  test.each([
+    ['json', 'text/plain', '{"a":1}', { a: 1 }],
+    ['text', 'application/json', '{"a":1}', '{"a":1}'],
+    [
+      'binary',
+      'text/csv',
+      'a,b',
+      { encoding: 'base64', contentType: 'text/csv', data: Buffer.from('a,b').toString('base64') },
+    ],
+  ])('responseType %s overrules what the server says', async (responseType, type, text, body) => {
+    const api = await start(reply(text, type));
+    expect((await api.call({ responseType })).body).toEqual(body);
+  });
+
+  test('an answer over the limit fails for good and says the limit', async () => {
+    const api = await start(reply('x'.repeat(1_048_577), 'text/plain'));
+    const error = await failureOf(api.call());
+    expect(error).toMatchObject({ code: 'too_large', permanent: true });
+    expect(error.message).toContain('1048576');
   });
 
   test('cookies stay apart', async () => {
@@ -278,6 +381,42 @@ describe('what a status means', () => {
     expect(await moved.call({ successStatus: 302 })).toMatchObject({
       status: 302,
       headers: { location: 'https://example.com/' },
+    });
+  });
+
+  test.each(['return', 'refuse'])('a redirect under %s is not followed', async (redirects) => {
+    const api = await start((request, response) => {
+      if (request.url === '/') response.writeHead(302, { location: '/there' }).end();
+      else response.end('there');
+    });
+    const call = api.call({ redirects });
+    if (redirects === 'return') {
+      expect(await call).toMatchObject({ status: 302, headers: { location: '/there' } });
+    } else {
+      expect(await failureOf(call)).toMatchObject({ code: 'rejected', status: 302 });
+    }
+    expect(api.seen).toHaveLength(1);
+  });
+
+  describe('a DELETE that finds nothing', () => {
+    const since = { inDoubtSince: new Date() };
+
+    test.each([404, 410])('is done after an attempt in doubt (%i)', async (status) => {
+      const api = await start((_request, response) => {
+        response.writeHead(status).end();
+      });
+      const output = await api.call({ method: 'DELETE' }, undefined, since);
+      expect(output).toMatchObject({ status, body: null });
+      expect(await failureOf(api.call({ method: 'DELETE' }))).toMatchObject({ code: 'not_found' });
+    });
+
+    test('but no other refusal is, and no other method', async () => {
+      const api = await start((request, response) => {
+        response.writeHead(request.method === 'DELETE' ? 403 : 404).end();
+      });
+      for (const method of ['DELETE', 'PUT', 'GET']) {
+        expect((await failureOf(api.call({ method }, undefined, since))).permanent).toBe(true);
+      }
     });
   });
 });

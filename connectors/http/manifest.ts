@@ -12,7 +12,7 @@ export const httpManifest: ConnectorManifest = {
       name: 'request',
       title: 'Send a request',
       description:
-        'Sends one request and hands on status, headers and body. A GET is repeated freely after a failure, PUT and DELETE too; a POST only if it names an idempotencyHeader or certainly did nothing.',
+        'Sends one request and hands on status, headers and body; a GET can fetch page after page. A GET is repeated freely after a failure, PUT and DELETE too; a POST only if it names an idempotencyHeader or certainly did nothing.',
       input: requestInputSchema,
       output: requestOutputSchema,
       idempotency: 'blind',

@@ -36,8 +36,24 @@ const DECODERS: ReadonlyMap<
   ['br', promisify<Buffer, { maxOutputLength: number }, Buffer>(brotliDecompress)],
 ]);
 
-export function isSuccess({ successStatus }: RequestInput, status: number): boolean {
-  if (successStatus === undefined) return status >= 200 && status <= 299;
+/**
+ * Is the answer what the node wants?
+ * @param wasInDoubt true if an earlier attempt may have acted. A DELETE that finds nothing is done
+ *   then: what was to go is gone.
+ */
+export function isDone(
+  input: RequestInput,
+  { status }: OutboundResponse,
+  wasInDoubt: boolean,
+): boolean {
+  if (input.method === 'DELETE' && wasInDoubt && (status === 404 || status === 410)) return true;
+  return isSuccess(input, status);
+}
+
+function isSuccess({ successStatus, redirects }: RequestInput, status: number): boolean {
+  if (successStatus === undefined) {
+    return status >= 200 && status <= (redirects === 'return' ? 399 : 299);
+  }
   return typeof successStatus === 'number'
     ? status === successStatus
     : successStatus.includes(status);
@@ -63,18 +79,29 @@ export async function toOutput(
     if (isSafe(input)) throw notUnderstood(response, `its content encoding can't be undone`);
     return { status, headers, body: binary(response.body, type.name) };
   }
-  if (JSON_TYPES.test(type.name)) {
-    const text = toText(decoded, 'utf-8') ?? '';
-    const body = parseJson(text);
-    if (body !== undefined) return { status, headers, body };
-    if (isSafe(input)) throw notUnderstood(response, 'it calls itself JSON and is not');
-    return { status, headers, body: text };
+  switch (kindOf(input, type.name)) {
+    case 'json': {
+      const text = toText(decoded, 'utf-8') ?? '';
+      const body = parseJson(text);
+      if (body !== undefined) return { status, headers, body };
+      if (isSafe(input)) throw notUnderstood(response, 'it should be JSON and is not');
+      return { status, headers, body: text };
+    }
+    case 'text': {
+      const isGuess = type.name === '' && input.responseType !== 'text';
+      const text = toText(decoded, type.charset, isGuess);
+      return { status, headers, body: text ?? binary(decoded, type.name) };
+    }
+    case 'binary':
+      return { status, headers, body: binary(decoded, type.name) };
   }
-  if (TEXT_TYPES.test(type.name) || type.name === '') {
-    const text = toText(decoded, type.charset, type.name === '');
-    if (text !== undefined) return { status, headers, body: text };
-  }
-  return { status, headers, body: binary(decoded, type.name) };
+}
+
+/** As what the answer is read: as the node says, else as the server says. */
+function kindOf({ responseType }: RequestInput, type: string): 'json' | 'text' | 'binary' {
+  if (responseType !== undefined && responseType !== 'auto') return responseType;
+  if (JSON_TYPES.test(type)) return 'json';
+  return TEXT_TYPES.test(type) || type === '' ? 'text' : 'binary';
 }
 
 /** The error that an answer without success means. */

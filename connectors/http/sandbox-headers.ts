@@ -6,4 +6,6 @@ export const SANDBOX_HEADERS = {
   status: 'x-masar-status',
   /** The name of the header that has the idempotency key. */
   idempotencyHeader: 'x-masar-idempotency-header',
+  /** Where the node looks for the list of a page, percent-encoded; only with pagination. */
+  itemsPath: 'x-masar-items-path',
 } as const;

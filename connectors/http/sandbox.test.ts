@@ -118,6 +118,34 @@ describe('sandbox mode', () => {
     });
   });
 
+  test('a form shows its fields and files', async () => {
+    const { store, call } = await sandbox();
+    await call({
+      method: 'POST',
+      url: 'https://api.example.com/files',
+      bodyType: 'multipart',
+      body: { name: 'ليلى', file: { filename: 'a.txt', contentBase64: 'aGk=' } },
+    });
+    const [stored] = await store.list({ connector: 'http' });
+    expect(stored?.message.body).toEqual([
+      { name: 'name', value: 'ليلى' },
+      { name: 'file', filename: 'a.txt', contentType: 'application/octet-stream', size: 2 },
+    ]);
+  });
+
+  test('pages are one page of one item, wherever the list is', async () => {
+    const { store, call } = await sandbox();
+    const url = 'https://api.example.com/leads';
+    for (const itemsPath of ['data.items', undefined]) {
+      const output = await call({
+        url,
+        pagination: { mode: 'cursor', cursorPath: 'next', itemsPath },
+      });
+      expect(output).toMatchObject({ body: [{ sandbox: true, url }], pages: 1, complete: true });
+    }
+    expect(await store.list({})).toHaveLength(2);
+  });
+
   test('hosts that the operator listed are reached for real, with the credential', async () => {
     const api = await serve((_request, response) => {
       response.end();

@@ -1,5 +1,6 @@
 /** Shapes of the HTTP connector: the input of `request`, its output and the credential. */
 import { z } from 'zod';
+import { MAX_PAGES, paginationSchema } from './pagination-schema.ts';
 
 /** Beyond this, servers and proxies answer 414 or 431. */
 export const MAX_URL_LENGTH = 8_192;
@@ -65,9 +66,9 @@ export const requestInputSchema = z
         example: { page: 1 },
       }),
     body: z.json().optional().meta({ description: 'What to send; see bodyType for its form' }),
-    bodyType: z.enum(['json', 'form', 'text']).optional().meta({
+    bodyType: z.enum(['json', 'form', 'text', 'multipart']).optional().meta({
       description:
-        'How the body is written: json (the default, except for a text), form (an object as a web form) or text',
+        'How the body is written: json (the default, except for a text), form (an object as a web form), text, or multipart (a form with files). In multipart a value { filename?, contentType?, contentBase64 or url } is a file.',
     }),
     idempotencyHeader: headerNameSchema.optional().meta({
       description:
@@ -80,7 +81,27 @@ export const requestInputSchema = z
       .meta({
         description: 'The status or statuses that count as success; 200 to 299 if left out',
       }),
+    responseType: z.enum(['auto', 'json', 'text', 'binary']).optional().meta({
+      description:
+        'How the answer is read; auto (the default) goes by what the server says it is. binary answers as base64.',
+    }),
+    redirects: z.enum(['follow', 'return', 'refuse']).optional().meta({
+      description:
+        'follow (the default, up to 5; a credential goes to no other host), return (the redirect is the answer) or refuse (a redirect fails the node)',
+    }),
+    pagination: paginationSchema.optional().meta({
+      description: `Fetches the following pages too, up to ${MAX_PAGES}, and answers with all items in one list; for GET only`,
+    }),
   })
+  .refine(({ method, pagination }) => pagination === undefined || method === 'GET', {
+    path: ['pagination'],
+    error: 'only a GET can fetch page after page',
+  })
+  .refine(
+    ({ responseType, pagination }) =>
+      pagination === undefined || responseType === undefined || /auto|json/.test(responseType),
+    { path: ['responseType'], error: 'pages are JSON: leave it out or set json' },
+  )
   .meta({ description: 'An HTTP request' });
 export type RequestInput = z.output<typeof requestInputSchema>;
 
@@ -93,21 +114,45 @@ export const binaryBodySchema = z.object({
 
 export const requestOutputSchema = z.object({
   status: z.number().int().meta({ example: 200 }),
-  headers: z
-    .record(z.string(), z.union([z.string(), z.array(z.string())]))
-    .meta({ description: 'Names in lower case; set-cookie is a list' }),
+  headers: z.record(z.string(), z.union([z.string(), z.array(z.string())])).meta({
+    description: 'Names in lower case; set-cookie is a list. Of the last page, of several',
+  }),
   body: z.json().meta({
     description:
-      'Parsed if the server says it is JSON; text otherwise; binary content as { encoding: "base64", contentType, data }; null if empty',
+      'Parsed if the server says it is JSON; text otherwise; binary content as { encoding: "base64", contentType, data }; null if empty. With pagination: the list of all items',
+  }),
+  pages: z.number().int().optional().meta({ description: 'With pagination: pages fetched' }),
+  complete: z.boolean().optional().meta({
+    description: 'With pagination: false if maxPages or maxItems ended it before the last page',
   }),
 });
 export type RequestOutput = z.output<typeof requestOutputSchema>;
+
+const oauth2Schema = z
+  .strictObject({
+    tokenUrl: z
+      .url({ protocol: /^https?$/ })
+      .meta({ description: 'Where tokens are issued', example: 'https://auth.example.com/token' }),
+    clientId: z.string().min(1),
+    clientSecret: z.string().min(1),
+    scope: z.string().optional().meta({ description: 'Scopes, separated by spaces' }),
+    audience: z.string().optional(),
+    clientAuthentication: z.enum(['basic', 'body']).default('basic').meta({
+      description: 'How id and secret are sent: in an Authorization header, or in the form',
+    }),
+  })
+  .meta({ description: 'OAuth 2.0 client credentials: a token is fetched, kept and renewed' });
+export type ClientCredentials = z.output<typeof oauth2Schema>;
 
 export const httpCredentialSchema = z
   .strictObject({
     headers: headersSchema
       .optional()
       .meta({ description: 'Secret headers, for example X-Api-Key' }),
+    query: z
+      .record(z.string().min(1), z.string())
+      .optional()
+      .meta({ description: 'Secret query parameters, for APIs that take their key there' }),
     bearerToken: z
       .string()
       .regex(/^[\u0021-\u007e]+$/, 'must have no spaces or line breaks')
@@ -120,10 +165,13 @@ export const httpCredentialSchema = z
       })
       .optional()
       .meta({ description: 'Sent as Authorization: Basic …' }),
+    oauth2: oauth2Schema.optional(),
   })
-  .refine(({ bearerToken, basic }) => bearerToken === undefined || basic === undefined, {
-    error: 'must have either bearerToken or basic, not both',
-  });
+  .refine(
+    ({ bearerToken, basic, oauth2 }) =>
+      [bearerToken, basic, oauth2].filter((given) => given !== undefined).length <= 1,
+    { error: 'must have one of bearerToken, basic and oauth2, not several' },
+  );
 export type HttpCredential = z.output<typeof httpCredentialSchema>;
 
 function isWebAddress(text: string): boolean {

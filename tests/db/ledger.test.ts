@@ -207,10 +207,12 @@ describe('L3: what succeeded is never executed again and never overwritten', () 
 });
 
 describe('L4: an attempt that may have acted leaves the row in doubt', () => {
-  test('one that began and never reported', async () => {
+  test('one that began and never reported, and since when', async () => {
     expect(await ledger.begin(entry)).toEqual({ state: 'fresh', attempt: 1 });
-    expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 2 });
-    expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 3 });
+    const since = (await row())?.start_time;
+    expect(since).toBeInstanceOf(Date);
+    expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 2, since });
+    expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 3, since });
   });
 
   test.each(['retrying', 'unknown'] as const)(
@@ -219,7 +221,7 @@ describe('L4: an attempt that may have acted leaves the row in doubt', () => {
       await ledger.begin(entry);
       await ledger.finish(entry, failed(true, status));
       expect(await row()).toMatchObject({ status, in_doubt: true, error_details: refused });
-      expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 2 });
+      expect(await ledger.begin(entry)).toMatchObject({ state: 'in_doubt', attempt: 2 });
     },
   );
 
@@ -236,7 +238,7 @@ describe('L4: an attempt that may have acted leaves the row in doubt', () => {
     const before = await row();
     await ledger.finish(entry, failed(false), { attempt: 1 });
     expect(await row()).toEqual(before);
-    expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 3 });
+    expect(await ledger.begin(entry)).toMatchObject({ state: 'in_doubt', attempt: 3 });
     await ledger.finish(entry, failed(false), { attempt: 3 });
     expect(await ledger.begin(entry)).toEqual({ state: 'fresh', attempt: 4 });
   });
@@ -252,7 +254,7 @@ describe('L4: an attempt that may have acted leaves the row in doubt', () => {
   test('and clearing touches only what waits for a person', async () => {
     await ledger.begin(entry);
     await ledger.clearDoubt(entry);
-    expect(await ledger.begin(entry)).toEqual({ state: 'in_doubt', attempt: 2 });
+    expect(await ledger.begin(entry)).toMatchObject({ state: 'in_doubt', attempt: 2 });
     await ledger.finish(entry, sent);
     await ledger.clearDoubt(entry);
     expect(await ledger.begin(entry)).toMatchObject({ state: 'recorded' });
