@@ -24,7 +24,10 @@ export interface Operations {
 
 /** How every operation of the catalog acts. */
 export function createOperations(deps: OperationsDeps): Operations {
-  const email = createEmailOperations({ fetchBytes: deps.outbound.fetchBytes });
+  const email = createEmailOperations({
+    fetchBytes: deps.outbound.fetchBytes,
+    guardHost: deps.outbound.guardHost,
+  });
   const whatsapp = createWhatsappOperations({ outbound: deps.outbound });
   const sheets = createGoogleSheetsOperations({ outbound: deps.outbound });
   const http = createHttpOperations({

@@ -126,8 +126,8 @@ export function createGuardedConnector(
   };
 }
 
-/** Leaves only public addresses of what `lookup` finds; fails if there are none. */
-function publicOnly(lookup: LookupFunction): LookupFunction {
+/** Leaves only public addresses of what `lookup` finds; BlockedDestinationError if there are none. */
+export function publicOnly(lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
       if (error !== null) {

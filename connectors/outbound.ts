@@ -27,6 +27,7 @@ import {
   timedOut,
   tooLarge,
 } from './outbound-failures.ts';
+import { createHostGuard, type GuardHost } from './outbound-sockets.ts';
 
 export type OutboundMethod = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -85,6 +86,8 @@ export interface Outbound {
   ): Promise<{ bytes: Buffer; contentType: string | undefined }>;
   /** Is the URL's host one that the operator listed? False for what is no URL. */
   isAllowed(url: string | URL): boolean;
+  /** The same rule for protocols other than HTTP. */
+  readonly guardHost: GuardHost;
   /** Breaks open requests and closes the connections. */
   close(): Promise<void>;
 }
@@ -210,6 +213,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (typeof url !== 'string') return isAllowedUrl(url);
       return URL.canParse(url) && isAllowedUrl(new URL(url));
     },
+
+    guardHost: createHostGuard(options),
 
     close: () => agent.destroy(),
   };

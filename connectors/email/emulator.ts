@@ -4,7 +4,8 @@
  *
  * As with a real server, a message that is sent twice is stored twice.
  */
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import PostalMime, { type Address, type Email } from 'postal-mime';
 import {
   SMTPServer,
@@ -23,6 +24,16 @@ import type {
 import { type ImapEmulator, startImapEmulator } from './imap-emulator.ts';
 import type { SmtpCredential } from './schema.ts';
 
+/** Encryption as real mail servers offer it. */
+export interface EmulatorTls {
+  /** `implicit`: from the first byte (SMTP port 465, IMAP port 993). `starttls`: SMTP upgrades. */
+  readonly mode: 'implicit' | 'starttls';
+  /** PEM. */
+  readonly cert: string;
+  /** PEM. */
+  readonly key: string;
+}
+
 export interface EmailEmulator extends Emulator<SmtpCredential> {
   /** How many of the injected faults have not struck yet. */
   faultsLeft(): number;
@@ -37,8 +48,14 @@ const MAX_RAW_BYTES = 256 * 1024;
 /** Replies that a mail server gives; another status of a `serverError` becomes 451. */
 const SMTP_FAILURES = [421, 450, 451, 452, 454, 550, 551, 552, 553, 554];
 
-/** Starts the mail server: SMTP on the given port, IMAP on a free one. */
-export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmulator> {
+/**
+ * Starts the mail server: SMTP on the given port, IMAP on a free one.
+ * @param tls unencrypted where left out
+ */
+export async function startEmailEmulator(
+  deps: EmulatorDeps,
+  tls?: EmulatorTls,
+): Promise<EmailEmulator> {
   const faults: EmulatorFault[] = [];
   const sockets = new Map<number, Socket>();
   /** What goes wrong with the message that a session is about to send. */
@@ -49,6 +66,7 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmula
     host: deps.host,
     user: USER,
     password: PASSWORD,
+    ...(tls === undefined ? {} : { tls }),
   });
 
   // https://nodemailer.com/extras/smtp-server/
@@ -56,7 +74,11 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmula
     name: 'masar-emulator',
     banner: 'Masar emulator',
     logger: false,
-    disabledCommands: ['STARTTLS'],
+    ...(tls === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    disabledCommands: tls?.mode === 'starttls' ? [] : ['STARTTLS'],
+    // The listener below does the handshake.
+    secure: tls?.mode === 'implicit',
+    secured: tls?.mode === 'implicit',
     disableReverseLookup: true,
     authMethods: ['PLAIN', 'LOGIN'],
     size: MAX_MESSAGE_BYTES,
@@ -100,7 +122,7 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmula
   smtp.on('error', () => undefined);
 
   // The listener is ours, so that faults reach the sockets behind the sessions.
-  const server = createServer((socket) => {
+  const onSocket = (socket: Socket): void => {
     const { remotePort } = socket;
     if (remotePort !== undefined) {
       sockets.set(remotePort, socket);
@@ -108,7 +130,11 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmula
     }
     socket.on('error', () => socket.destroy());
     smtp.connect(socket);
-  });
+  };
+  const server: Server =
+    tls?.mode === 'implicit'
+      ? createTlsServer({ cert: tls.cert, key: tls.key }, onSocket)
+      : createServer(onSocket);
   const port = await new Promise<number>((resolve, reject) => {
     server.once('error', (error) => void imap.close().then(() => reject(error)));
     server.listen(deps.port, deps.host, () => {
@@ -120,7 +146,7 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmula
   return {
     connector: CONNECTOR,
     url: `smtp://${deps.host}:${port}`,
-    credential: credentialFor(deps.host, port, imap),
+    credential: credentialFor(deps.host, port, imap, tls),
     inject: (...added) => void faults.push(...added),
     faultsLeft: () => faults.length,
     close: async () => {
@@ -133,16 +159,21 @@ export async function startEmailEmulator(deps: EmulatorDeps): Promise<EmailEmula
   };
 }
 
-function credentialFor(host: string, port: number, imap: ImapEmulator): SmtpCredential {
+function credentialFor(
+  host: string,
+  port: number,
+  imap: ImapEmulator,
+  tls: EmulatorTls | undefined,
+): SmtpCredential {
   return {
     host,
     port,
-    secure: false,
-    requireTls: false,
+    secure: tls?.mode === 'implicit',
+    requireTls: tls?.mode === 'starttls',
     user: USER,
     password: PASSWORD,
     from: `Masar <${USER}>`,
-    imap: { host, port: imap.port, secure: false, user: USER, password: PASSWORD },
+    imap: { host, port: imap.port, secure: tls !== undefined, user: USER, password: PASSWORD },
   };
 }
 
@@ -189,7 +220,7 @@ async function toSandboxMessage(raw: Buffer, session: SMTPServerSession): Promis
     ...(executionId ? { executionId, iteration: headers['x-masar-iteration'] ?? '' } : {}),
     ...(nodeId ? { nodeId } : {}),
     ...(email.messageId ? { lookupKey: email.messageId } : {}),
-    message: toJson(email, headers, raw),
+    message: { ...toJson(email, headers, raw), encrypted: session.secure },
   };
 }
 

@@ -5,12 +5,14 @@ import { describeConnector, failureOf, testContext } from '../connector-suite.ts
 import type { Emulator, SandboxStore } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
 import { createMemorySandboxStore } from '../memory-sandbox-store.ts';
+import { createHostGuard } from '../outbound-sockets.ts';
 import { startEmailEmulator } from './emulator.ts';
 import { createEmailOperations, type EmailDeps, type EmailOperations } from './execute.ts';
 import { emailManifest } from './manifest.ts';
 import { type SendInput, type SmtpCredential, sendInputSchema } from './schema.ts';
 
 const noAttachments: EmailDeps = {
+  guardHost: createHostGuard({ allowHosts: [] }),
   sentCopySettleMs: 0,
   fetchBytes: async () => {
     throw new ConnectorError('not_found', 'The address answered with 404.', {
@@ -74,7 +76,7 @@ describe('email.send', () => {
     emulator = await startEmailEmulator({ store, host: '127.0.0.1', port: 0 });
     deps = noAttachments;
     operations = createEmailOperations({
-      sentCopySettleMs: 0,
+      ...noAttachments,
       fetchBytes: (url, options) => deps.fetchBytes(url, options),
     });
   });
@@ -175,7 +177,7 @@ describe('email.send', () => {
   describe('attachments', () => {
     test('by content and by address, with an Arabic file name', async () => {
       const bytes = Buffer.from([0, 255, 13, 10, 46, 13, 10, 128]);
-      deps = { fetchBytes: async () => ({ bytes, contentType: 'image/png' }) };
+      deps = { ...noAttachments, fetchBytes: async () => ({ bytes, contentType: 'image/png' }) };
       await send({
         ...mailInput,
         attachments: [
@@ -217,7 +219,10 @@ describe('email.send', () => {
     });
 
     test('too large ones are refused before anything is sent', async () => {
-      deps = { fetchBytes: async () => ({ bytes: Buffer.alloc(20 * 1024 * 1024) }) };
+      deps = {
+        ...noAttachments,
+        fetchBytes: async () => ({ bytes: Buffer.alloc(20 * 1024 * 1024) }),
+      };
       const error = await failureOf(
         send({ ...mailInput, attachments: [{ filename: 'a', url: 'https://files.masar.test/a' }] }),
       );

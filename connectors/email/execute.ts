@@ -1,7 +1,8 @@
 /** How the email connector acts. */
 import { createHash } from 'node:crypto';
-import type { Operation, OperationContext } from '../contract.ts';
+import type { ExecutionMode, Operation, OperationContext } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
+import { blockedHost, type GuardHost, unguardedHost } from '../outbound-sockets.ts';
 import {
   type AttachmentContent,
   composeMail,
@@ -13,7 +14,7 @@ import {
 import type { SendInput, SendOutput, SmtpCredential } from './schema.ts';
 import { isTimeout, wasSent } from './sent-lookup.ts';
 import { toConnectorError } from './smtp-errors.ts';
-import { createSmtpPool, DeliveryFailure, type SmtpPool } from './smtp-pool.ts';
+import { createSmtpPool, DeliveryFailure, isThisMachine, type SmtpPool } from './smtp-pool.ts';
 
 /** Credentials whose connections are kept; the one used longest ago is closed first. */
 const MAX_POOLS = 50;
@@ -29,6 +30,8 @@ export interface EmailDeps {
     url: string,
     options: { readonly maxBytes: number; readonly signal: AbortSignal },
   ) => Promise<{ readonly bytes: Buffer; readonly contentType?: string | undefined }>;
+  /** Keeps the hosts of stored credentials out of private networks; emulators are exempt. */
+  readonly guardHost: GuardHost;
   /** How long a lookup waits for the copy of a message to be filed, in milliseconds. */
   readonly sentCopySettleMs?: number;
 }
@@ -41,7 +44,7 @@ export interface EmailOperations {
 
 /** The operations of the email connector; they share the connections to mail servers. */
 export function createEmailOperations(deps: EmailDeps): EmailOperations {
-  const pools = createPoolCache();
+  const pools = createPoolCache(deps.guardHost);
   return { send: createEmailSend(deps, pools), close: () => pools.close() };
 }
 
@@ -67,9 +70,13 @@ function createEmailSend(
         );
       }
       const identity = identify(context.key, senderOf(input, credential));
-      const found = await wasSent(credential.imap, identity, {
+      const { imap } = credential;
+      const isSandbox = context.mode === 'sandbox';
+      const found = await wasSent(imap, identity, {
         signal: limitOf(context),
         settleMs: deps.sentCopySettleMs ?? SENT_COPY_SETTLE_MS,
+        guard: isSandbox ? unguardedHost : deps.guardHost,
+        isExposed: !isSandbox && !isThisMachine(imap.host),
       });
       if (!found) return { found: false };
       // The copy does not tell which recipients were refused; refusals fail the message or are
@@ -93,7 +100,9 @@ function createEmailSend(
           attachments: await loadAttachments(input, deps, signal),
           headers: context.traceHeaders,
         });
-        const { accepted, rejected } = await pools.of(credential).deliver(mail, signal);
+        const { accepted, rejected } = await pools
+          .of(credential, context.mode)
+          .deliver(mail, signal);
         if (rejected.length > 0) {
           context.log('The mail server refused some of the recipients.', {
             accepted: accepted.length,
@@ -102,8 +111,11 @@ function createEmailSend(
         }
         return { messageId: identity.messageId, accepted: [...accepted], rejected: [...rejected] };
       } catch (error) {
-        if (error instanceof DeliveryFailure) throw toConnectorError(error, abortOf(signal));
-        throw error;
+        if (!(error instanceof DeliveryFailure)) throw error;
+        if (error.code === 'EBLOCKED') {
+          throw blockedHost('The mail server', credential.host, credential.port);
+        }
+        throw toConnectorError(error, abortOf(signal));
       }
     },
   };
@@ -167,11 +179,11 @@ async function fetchAttachment(
 }
 
 interface PoolCache {
-  of(credential: SmtpCredential): SmtpPool;
+  of(credential: SmtpCredential, mode: ExecutionMode): SmtpPool;
   close(): Promise<void>;
 }
 
-function createPoolCache(): PoolCache {
+function createPoolCache(guardHost: GuardHost): PoolCache {
   const pools = new Map<string, SmtpPool>();
   const closing = new Set<Promise<void>>();
 
@@ -181,10 +193,14 @@ function createPoolCache(): PoolCache {
   };
 
   return {
-    of(credential) {
+    of(credential, mode) {
       const { imap: _imap, from: _from, ...connection } = credential;
-      const id = createHash('sha256').update(JSON.stringify(connection)).digest('hex');
-      const pool = pools.get(id) ?? createSmtpPool(credential);
+      // By mode too, or a live node could use a connection that was opened without the guard.
+      const id = createHash('sha256')
+        .update(JSON.stringify([mode, connection]))
+        .digest('hex');
+      const guard = mode === 'sandbox' ? unguardedHost : guardHost;
+      const pool = pools.get(id) ?? createSmtpPool(credential, guard);
       // A Map keeps the order of insertion, so the first entry is the one used longest ago.
       pools.delete(id);
       pools.set(id, pool);

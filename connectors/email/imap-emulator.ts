@@ -3,6 +3,7 @@
  * SMTP emulator accepted. RFC 3501, https://www.rfc-editor.org/rfc/rfc3501
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { SandboxStore, StoredSandboxMessage } from '../contract.ts';
 
 export const SENT_MAILBOX = 'Sent';
@@ -17,6 +18,8 @@ export interface ImapEmulatorDeps {
   readonly host: string;
   readonly user: string;
   readonly password: string;
+  /** TLS from the first byte, with this certificate and key (PEM); unencrypted where left out. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 export interface ImapEmulator {
@@ -44,12 +47,16 @@ export async function startImapEmulator(deps: ImapEmulatorDeps): Promise<ImapEmu
     uids.set(id, uid);
     return uid;
   };
-  const server = createServer((socket) => {
+  const onSocket = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     serve(socket, deps, uidOf);
-  });
+  };
+  const server: Server =
+    deps.tls === undefined
+      ? createServer(onSocket)
+      : createTlsServer({ cert: deps.tls.cert, key: deps.tls.key }, onSocket);
   const port = await listen(server, deps.host);
   return {
     port,

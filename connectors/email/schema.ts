@@ -1,4 +1,5 @@
 /** Shapes of the email connector: its credential, the input of `send` and its output. */
+import { X509Certificate } from 'node:crypto';
 import addressparser from 'nodemailer/lib/addressparser';
 import { z } from 'zod';
 
@@ -123,10 +124,31 @@ const host = z
   .max(253)
   .regex(/^[\w.:-]+$/, { error: 'must be a host name' });
 
+const caCertificate = z
+  .string()
+  .refine(isCertificate, {
+    error: 'must be a certificate in PEM form, from -----BEGIN CERTIFICATE----- on',
+  })
+  .optional()
+  .describe(
+    'Certificate of the authority that signed the server’s, in PEM form, where it is not a public one',
+  );
+
+/** Every certificate of a PEM text must be readable, or TLS would fail later with less to say. */
+function isCertificate(pem: string): boolean {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.length > 0 && blocks.every((block) => new X509Certificate(block).raw.length > 0);
+  } catch (_unreadable) {
+    return false;
+  }
+}
+
 const imapSchema = z.object({
   host,
   port: port.default(993),
   secure: z.boolean().optional().describe('TLS from the start; the default on port 993'),
+  caCertificate,
   user: z.string().min(1),
   password: z.string().min(1),
   sentMailbox: z
@@ -150,6 +172,7 @@ export const smtpCredentialSchema = z.object({
     .describe(
       'Refuse to log in over an unencrypted connection. The default, except to the machine itself',
     ),
+  caCertificate,
   user: z.string().min(1).optional(),
   password: z.string().min(1).optional(),
   from: mailbox.optional().describe('Sender of messages that name none'),

@@ -5,12 +5,16 @@
  * https://support.google.com/mail/answer/78892
  * https://techcommunity.microsoft.com/blog/exchange/changes-coming-to-the-smtp-authenticated-submission-client-protocol/607825
  */
+import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImapFlow } from 'imapflow';
 import { z } from 'zod';
 import { ConnectorError } from '../errors.ts';
+import { BlockedDestinationError } from '../outbound-destinations.ts';
+import { blockedHost, type GuardHost } from '../outbound-sockets.ts';
 import { KEY_HEADER, type MailIdentity } from './compose.ts';
 import type { ImapCredential } from './schema.ts';
+import { CERTIFICATE_ERROR } from './smtp-errors.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const LOOKS = 3;
@@ -18,6 +22,7 @@ const LOOKS = 3;
 const imapError = z.object({
   authenticationFailed: z.boolean().optional(),
   code: z.string().optional(),
+  tlsFailed: z.boolean().optional(),
   serverResponseCode: z.string().optional(),
 });
 
@@ -29,14 +34,34 @@ const imapError = z.object({
 export async function wasSent(
   imap: ImapCredential,
   identity: MailIdentity,
-  { signal, settleMs }: { readonly signal: AbortSignal; readonly settleMs: number },
+  {
+    signal,
+    settleMs,
+    guard,
+    isExposed,
+  }: {
+    readonly signal: AbortSignal;
+    readonly settleMs: number;
+    readonly guard: GuardHost;
+    /** True if others could listen in. */
+    readonly isExposed: boolean;
+  },
 ): Promise<boolean> {
+  const lookup = guarded(imap, guard);
+  const secure = imap.secure ?? imap.port === 993;
   // https://imapflow.com/docs/api/imapflow-client
   const client = new ImapFlow({
     host: imap.host,
     port: imap.port,
-    secure: imap.secure ?? imap.port === 993,
+    secure,
+    // A password never goes over the network in the clear: without STARTTLS the login is not tried.
+    ...(secure || !isExposed ? {} : { doSTARTTLS: true }),
     auth: { user: imap.user, pass: imap.password },
+    // For the resolution of the name as well, whether TLS is used or not.
+    tls: {
+      lookup,
+      ...(imap.caCertificate === undefined ? {} : { ca: imap.caCertificate }),
+    },
     logger: false,
     disableAutoIdle: true,
     connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -58,7 +83,7 @@ export async function wasSent(
       await client.noop();
     }
   } catch (error) {
-    throw error instanceof ConnectorError ? error : toLookupError(error, signal);
+    throw error instanceof ConnectorError ? error : toLookupError(error, imap, signal);
   } finally {
     await leave(client);
     signal.removeEventListener('abort', onAbort);
@@ -105,7 +130,24 @@ async function leave(client: ImapFlow): Promise<void> {
   }
 }
 
-function toLookupError(error: unknown, signal: AbortSignal): ConnectorError {
+/** @throws ConnectorError `blocked_destination` */
+function guarded({ host, port }: ImapCredential, guard: GuardHost): LookupFunction {
+  try {
+    return guard(host, port);
+  } catch (error) {
+    if (!(error instanceof BlockedDestinationError)) throw error;
+    throw blockedHost('The IMAP server', host, port, 'possible');
+  }
+}
+
+function toLookupError(
+  error: unknown,
+  { host, port }: ImapCredential,
+  signal: AbortSignal,
+): ConnectorError {
+  if (error instanceof BlockedDestinationError) {
+    return blockedHost('The IMAP server', host, port, 'possible');
+  }
   if (signal.aborted) {
     return isTimeout(signal.reason)
       ? lookupError('timeout', 'The folder of sent mail could not be searched in time.')
@@ -123,6 +165,20 @@ function toLookupError(error: unknown, signal: AbortSignal): ConnectorError {
     return lookupError(
       'not_found',
       'The folder of sent mail does not exist. Check "imap.sentMailbox" of the SMTP credential.',
+      true,
+    );
+  }
+  if (data?.tlsFailed === true) {
+    return lookupError(
+      'unavailable',
+      'The IMAP server does not encrypt the connection, so no password was sent to it. Check port and "secure" in "imap" of the SMTP credential.',
+      true,
+    );
+  }
+  if (data?.code !== undefined && CERTIFICATE_ERROR.test(data.code)) {
+    return lookupError(
+      'unavailable',
+      `The IMAP server’s certificate is not trusted (${data.code}). Check host and port in "imap" of the SMTP credential, or give the authority’s certificate there as "caCertificate".`,
       true,
     );
   }

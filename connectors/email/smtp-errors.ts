@@ -18,7 +18,7 @@ interface Meaning {
 }
 
 /** Certificate errors of Node's TLS: the same server would be refused again. */
-const CERTIFICATE_ERROR = /CERT|SELF_SIGNED|ALTNAME|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
+export const CERTIFICATE_ERROR = /CERT|SELF_SIGNED|ALTNAME|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
 
 /**
  * @param failure why the message was not confirmed
@@ -172,7 +172,7 @@ function meaningWithoutReply(failure: DeliveryFailure): Meaning {
         return {
           code: 'unavailable',
           permanent: true,
-          message: `The mail server’s certificate is not trusted (${failure.systemCode}). Check host and port, or have the server’s operator renew it.`,
+          message: `The mail server’s certificate is not trusted (${failure.systemCode}). Check host and port of the SMTP credential, have the server’s operator renew it, or give the certificate of a private authority as "caCertificate".`,
         };
       }
       return failure.systemCode === 'ECONNREFUSED'

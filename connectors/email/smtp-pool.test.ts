@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { failureOf, testContext } from '../connector-suite.ts';
+import { unguardedHost } from '../outbound-sockets.ts';
 import { createEmailOperations } from './execute.ts';
 import type { SendInput, SmtpCredential } from './schema.ts';
 
@@ -91,6 +92,7 @@ describe('what an SMTP conversation proves', () => {
     const server = await startScripted(script);
     const { send, close } = createEmailOperations({
       fetchBytes: async () => ({ bytes: Buffer.alloc(0) }),
+      guardHost: unguardedHost,
     });
     cleanUps.push(server.close, close);
     return {

@@ -12,9 +12,11 @@
  *       no server can have accepted it (RFC 5321 §4.1.1.4)
  *   P3  a connection on which anything failed is not used again
  */
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { BlockedDestinationError } from '../outbound-destinations.ts';
+import { type GuardHost, openSocket } from '../outbound-sockets.ts';
 import type { ComposedMail } from './compose.ts';
 import type { SmtpCredential } from './schema.ts';
 
@@ -35,7 +37,7 @@ export class DeliveryFailure extends Error {
   override readonly name = 'DeliveryFailure';
   /** See P2. */
   readonly contentSent: boolean;
-  /** Of nodemailer: ECONNECTION, ESOCKET, EDNS, ETLS, ETIMEDOUT, EAUTH, EENVELOPE, EMESSAGE, EPROTOCOL; or EABORT. */
+  /** Of nodemailer: ECONNECTION, ESOCKET, EDNS, ETLS, ETIMEDOUT, EAUTH, EENVELOPE, EMESSAGE, EPROTOCOL; or EABORT, EBLOCKED (a private network). */
   readonly code: string;
   /** The command that was answered, or CONN. */
   readonly command: string | undefined;
@@ -85,7 +87,8 @@ interface Link {
 
 const ABORTED: SmtpError = { code: 'EABORT' };
 
-export function createSmtpPool(credential: SmtpCredential): SmtpPool {
+/** @param guard says which hosts may be connected to */
+export function createSmtpPool(credential: SmtpCredential, guard: GuardHost): SmtpPool {
   const idle: Link[] = [];
   const waiting: (() => void)[] = [];
   let open = 0;
@@ -131,11 +134,13 @@ export function createSmtpPool(credential: SmtpCredential): SmtpPool {
     }
     open += 1;
     try {
-      const link: Link = { connection: newConnection(credential), messages: 0, broken: false };
-      link.connection.on('end', () => {
+      const socket = await reach(credential, guard, signal);
+      const connection = newConnection(credential, socket);
+      const link: Link = { connection, messages: 0, broken: false };
+      connection.on('end', () => {
         link.broken = true;
       });
-      await openConnection(link.connection, credential, signal);
+      await openConnection(connection, credential, signal);
       return { link, reused: false };
     } catch (error) {
       open -= 1;
@@ -198,14 +203,50 @@ function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Codes of node:dns, https://nodejs.org/api/dns.html#error-codes */
+const NAME_FAILURES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ENODATA']);
+
+/**
+ * Opens the TCP connection itself, because nodemailer would resolve the name without the guard.
+ * @throws DeliveryFailure
+ */
+async function reach(
+  { host, port }: SmtpCredential,
+  guard: GuardHost,
+  signal: AbortSignal,
+): Promise<Socket> {
+  try {
+    return await openSocket(host, port, guard, signal);
+  } catch (error) {
+    if (signal.aborted) throw new DeliveryFailure(ABORTED, false);
+    if (error instanceof BlockedDestinationError) {
+      throw new DeliveryFailure({ code: 'EBLOCKED', command: 'CONN' }, false);
+    }
+    const systemCode = systemCodeOf(error);
+    const isName = systemCode !== undefined && NAME_FAILURES.has(systemCode);
+    throw new DeliveryFailure(
+      { code: isName ? 'EDNS' : 'ESOCKET', command: 'CONN', originalCode: systemCode },
+      false,
+    );
+  }
+}
+
+function systemCodeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}
+
 // https://nodemailer.com/extras/smtp-connection/
-function newConnection(credential: SmtpCredential): SMTPConnection {
-  const { host, port } = credential;
+function newConnection(credential: SmtpCredential, socket: Socket): SMTPConnection {
+  const { host, port, caCertificate } = credential;
   return new SMTPConnection({
     host,
     port,
+    connection: socket,
     secure: credential.secure ?? port === 465,
     requireTLS: requiresTls(credential),
+    ...(caCertificate === undefined ? {} : { tls: { ca: caCertificate } }),
     // The caller's signal bounds an attempt; these end a connection nobody waits for any more.
     connectionTimeout: IDLE_TIMEOUT_MS,
     socketTimeout: 2 * IDLE_TIMEOUT_MS,
@@ -214,12 +255,15 @@ function newConnection(credential: SmtpCredential): SMTPConnection {
   });
 }
 
-function requiresTls({ host, secure, requireTls, password }: SmtpCredential): boolean {
-  if (secure === true) return false;
+/** Nobody can listen in between there. */
+export function isThisMachine(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function requiresTls({ host, port, secure, requireTls, password }: SmtpCredential): boolean {
+  if (secure ?? port === 465) return false;
   if (requireTls !== undefined) return requireTls;
-  const isThisMachine =
-    host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-  return password !== undefined && !isThisMachine;
+  return password !== undefined && !isThisMachine(host);
 }
 
 function openConnection(
