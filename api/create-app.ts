@@ -11,6 +11,7 @@ import type { ExecutionListener } from '../db/execution-listener.ts';
 import { createLedger } from '../db/ledger.ts';
 import { createApiKeyRepository } from '../db/repositories/api-keys.ts';
 import { createCredentialRepository } from '../db/repositories/credentials.ts';
+import { createDefinitionVersionRepository } from '../db/repositories/definition-versions.ts';
 import { createDefinitionRepository } from '../db/repositories/definitions.ts';
 import { createEventRepository } from '../db/repositories/events.ts';
 import { createExecutionLogRepository } from '../db/repositories/execution-logs.ts';
@@ -37,6 +38,8 @@ import { createRouter } from './router.ts';
 import { automationRoutes } from './routes/automation.ts';
 import { connectorRoutes } from './routes/connectors.ts';
 import { credentialRoutes } from './routes/credentials.ts';
+import { definitionFileRoutes } from './routes/definition-files.ts';
+import { definitionVersionRoutes } from './routes/definition-versions.ts';
 import { definitionRoutes } from './routes/definitions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { executionActRoutes } from './routes/execution-acts.ts';
@@ -70,6 +73,7 @@ export interface ApiDeps {
 export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
   const { settings, database, client, catalog, vault } = deps;
   const definitions = createDefinitionRepository(database);
+  const versions = createDefinitionVersionRepository(database);
   const executions = createExecutionRepository(database);
   const logs = createExecutionLogRepository(database);
   const credentials = createCredentialRepository(database);
@@ -95,6 +99,8 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
   });
   return [
     ...definitionRoutes({ definitions, catalog }),
+    ...definitionVersionRoutes({ definitions, versions, catalog }),
+    ...definitionFileRoutes({ definitions, versions, catalog }),
     ...executionRoutes({ settings, starts, executions, reader }),
     ...executionActRoutes({ settings, retries, reader, control }),
     ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),
@@ -153,7 +159,11 @@ export function createApp(deps: ApiDeps): Express {
   api.use(docsRouter('/api'));
   api.use('/automation', limitRate(settings.rateLimitPerMinute, authenticator));
   api.use(
-    ...readJsonBody(),
+    ...readJsonBody({
+      textPaths: endpoints
+        .filter(({ bodyTypes }) => bodyTypes !== undefined)
+        .map(({ path }) => path),
+    }),
     createRouter({
       endpoints,
       authenticator,

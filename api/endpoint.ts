@@ -63,6 +63,8 @@ interface EndpointBase {
   readonly description?: string;
   /** Kinds of refusal that this endpoint has besides those that follow from its parts. */
   readonly problems?: readonly (404 | 409 | 422 | 503)[];
+  /** Media types of the body, where they are not JSON alone. */
+  readonly bodyTypes?: readonly string[];
   /** Describes the RelayedAnswer that the endpoint may give, whose status nobody knows before. */
   readonly relayed?: string;
 }
@@ -115,8 +117,8 @@ export interface Endpoint extends EndpointBase {
       }
     | {
         readonly kind: 'raw';
-        /** Media type of the answer. */
-        readonly mediaType: string;
+        /** Media types that the answer may have. */
+        readonly mediaTypes: readonly string[];
         run(
           raw: RawParts,
           context: RequestContext,
@@ -195,7 +197,7 @@ export function rawEndpoint<
 >(
   spec: EndpointBase &
     Parts<Params, Query, undefined> & {
-      readonly mediaType: string;
+      readonly mediaType: string | readonly string[];
       readonly responses: ResponseSpecs;
     },
 ) {
@@ -214,7 +216,7 @@ export function rawEndpoint<
         parts: { params, query },
         action: {
           kind: 'raw',
-          mediaType,
+          mediaTypes: typeof mediaType === 'string' ? [mediaType] : mediaType,
           async run(raw, context, caller, http) {
             await handle(
               {

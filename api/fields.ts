@@ -68,6 +68,11 @@ export const timeQuery = z
   })
   .transform((text) => new Date(text));
 
+/** Yes or no in a query. */
+export const flagQuery = z
+  .enum(['true', 'false'], { error: 'must be true or false' })
+  .transform((text) => text === 'true');
+
 /** One or more values separated by commas. */
 export function listQuery<const Values extends readonly [string, ...string[]]>(values: Values) {
   return z

@@ -42,12 +42,13 @@ export function createOpenApiDocument(
 
 function toOperation(endpoint: Endpoint): ZodOpenApiOperationObject {
   const { params, query, body } = endpoint.parts;
-  const mediaType = endpoint.action.kind === 'raw' ? endpoint.action.mediaType : 'application/json';
+  const mediaTypes =
+    endpoint.action.kind === 'raw' ? endpoint.action.mediaTypes : ['application/json'];
   const answers = Object.entries(endpoint.responses).map(([status, { description, schema }]) => [
     status,
     {
       description,
-      ...(schema === undefined ? {} : { content: { [mediaType]: { schema } } }),
+      ...(schema === undefined ? {} : { content: inEach(mediaTypes, schema) }),
     },
   ]);
   return {
@@ -66,7 +67,7 @@ function toOperation(endpoint: Endpoint): ZodOpenApiOperationObject {
       : {
           requestBody: {
             required: !body.safeParse(undefined).success,
-            content: { 'application/json': { schema: body } },
+            content: inEach(endpoint.bodyTypes ?? ['application/json'], body),
           },
         }),
     responses: {
@@ -75,6 +76,13 @@ function toOperation(endpoint: Endpoint): ZodOpenApiOperationObject {
       ...(endpoint.relayed === undefined ? {} : { default: { description: endpoint.relayed } }),
     },
   };
+}
+
+function inEach(
+  mediaTypes: readonly string[],
+  schema: z.ZodType,
+): Record<string, { readonly schema: z.ZodType }> {
+  return Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }]));
 }
 
 const idempotencyHeader = z.object({

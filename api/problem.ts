@@ -6,12 +6,14 @@ import { z } from 'zod';
 
 export const PROBLEM_CODES = [
   'malformed_json',
+  'malformed_yaml',
   'malformed_request',
   'api_key_missing',
   'api_key_invalid',
   'scope_missing',
   'route_not_found',
   'workflow_not_found',
+  'version_not_found',
   'execution_not_found',
   'node_not_found',
   'lead_not_found',
@@ -57,6 +59,8 @@ export const problemIssueSchema = z
       example: '/lead/email',
     }),
     message: z.string(),
+    line: z.int().optional().meta({ description: 'Where it stands in a text, from 1' }),
+    column: z.int().optional(),
   })
   .meta({ id: 'ProblemIssue' });
 export type ProblemIssue = z.output<typeof problemIssueSchema>;
@@ -107,6 +111,8 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
   switch (code) {
     case 'malformed_json':
       return { status: 400, title: 'The body is not JSON' };
+    case 'malformed_yaml':
+      return { status: 400, title: 'The body is not YAML' };
     case 'malformed_request':
       return { status: 400, title: 'The request is malformed' };
     case 'api_key_missing':
@@ -119,6 +125,8 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
       return { status: 404, title: 'No such address' };
     case 'workflow_not_found':
       return { status: 404, title: 'No such workflow' };
+    case 'version_not_found':
+      return { status: 404, title: 'No such version' };
     case 'execution_not_found':
       return { status: 404, title: 'No such execution' };
     case 'node_not_found':

@@ -20,6 +20,13 @@ export function unknownWorkflow(workflowId: string): ApiError {
   return new ApiError('workflow_not_found', `There is no workflow "${workflowId}".`);
 }
 
+export function unknownVersion(workflowId: string, version: number): ApiError {
+  return new ApiError(
+    'version_not_found',
+    `Workflow "${workflowId}" has no version ${version}. GET /api/workflows/${workflowId}/versions lists those it has.`,
+  );
+}
+
 export function unknownLead(): ApiError {
   return new ApiError(
     'lead_not_found',

@@ -2,6 +2,7 @@
 import express, { type RequestHandler } from 'express';
 import { findJsonError } from './json-position.ts';
 import { ApiError } from './problem.ts';
+import { TextBody } from './text-body.ts';
 import { toPointer } from './zod-issues.ts';
 
 /** Largest body in bytes, after decompression. */
@@ -11,12 +12,20 @@ const MAX_DEPTH = 100;
 
 const JSON_TYPE = /^application\/(?:json|[\w.-]+\+json)$/i;
 
-/** Middleware that leaves the parsed body in `request.body`, undefined where there is none. */
-export function readJsonBody(): RequestHandler[] {
+/**
+ * Middleware that leaves the parsed body in `request.body`, undefined where there is none.
+ * @param options.textPaths paths whose body is left as a TextBody
+ */
+export function readJsonBody(options: { readonly textPaths: readonly string[] }): RequestHandler[] {
+  const isText = (path: string): boolean => options.textPaths.includes(path);
   const collect = express.raw({ type: () => true, limit: BODY_LIMIT_BYTES });
   return [
     (request, _response, next) => {
-      if (hasBody(request.headers)) requireJson(request.headers['content-type']);
+      if (hasBody(request.headers)) {
+        const { type, charset } = mediaTypeOf(request.headers['content-type']);
+        if (!isText(request.path)) requireJson(type);
+        requireUtf8(charset);
+      }
       next();
     },
     (request, response, next) => {
@@ -26,8 +35,11 @@ export function readJsonBody(): RequestHandler[] {
     },
     (request, _response, next) => {
       const bytes: unknown = request.body;
-      request.body =
-        Buffer.isBuffer(bytes) && bytes.length > 0 ? parseJson(decode(bytes)) : undefined;
+      if (!Buffer.isBuffer(bytes) || bytes.length === 0) request.body = undefined;
+      else if (isText(request.path)) {
+        const { type } = mediaTypeOf(request.headers['content-type']);
+        request.body = new TextBody(decode(bytes), type);
+      } else request.body = parseJson(decode(bytes));
       next();
     },
   ];
@@ -40,20 +52,28 @@ function hasBody(headers: {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? '0') > 0;
 }
 
-function requireJson(contentType: string | undefined): void {
+function mediaTypeOf(contentType: string | undefined): {
+  readonly type: string;
+  readonly charset: string | undefined;
+} {
   const [type = '', ...parameters] = (contentType ?? '').split(';').map((part) => part.trim());
   const charset = parameters
     .map((parameter) => /^charset="?([\w-]+)"?$/i.exec(parameter)?.[1]?.toLowerCase())
     .find((value) => value !== undefined);
-  if (!JSON_TYPE.test(type)) {
-    throw new ApiError(
-      'media_type_unsupported',
-      'The body must be JSON: send it with the header "content-type: application/json".',
-    );
-  }
-  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
-    throw new ApiError('media_type_unsupported', 'The body must be in UTF-8.');
-  }
+  return { type: type.toLowerCase(), charset };
+}
+
+function requireJson(type: string): void {
+  if (JSON_TYPE.test(type)) return;
+  throw new ApiError(
+    'media_type_unsupported',
+    'The body must be JSON: send it with the header "content-type: application/json".',
+  );
+}
+
+function requireUtf8(charset: string | undefined): void {
+  if (charset === undefined || charset === 'utf-8' || charset === 'utf8') return;
+  throw new ApiError('media_type_unsupported', 'The body must be in UTF-8.');
 }
 
 function explainReadError(error: unknown): unknown {
@@ -90,7 +110,8 @@ function decode(bytes: Buffer): string {
   }
 }
 
-function parseJson(text: string): unknown {
+/** @throws ApiError `malformed_json` with the place, `invalid_request` if it can’t be stored */
+export function parseJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -112,7 +133,7 @@ function parseJson(text: string): unknown {
  * PostgreSQL's jsonb can hold neither the character U+0000 nor half a surrogate pair
  * (https://www.postgresql.org/docs/current/datatype-json.html); better said here, with its place.
  */
-function requireStorable(body: unknown): void {
+export function requireStorable(body: unknown): void {
   const stack: { value: unknown; path: readonly PropertyKey[] }[] = [{ value: body, path: [] }];
   for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
     const { value, path } = item;

@@ -1,60 +1,29 @@
 import { z } from 'zod';
 import type { ConnectorManifest } from '../../connectors/contract.ts';
-import type { DefinitionRepository, StoredDefinition } from '../../db/repositories/definitions.ts';
+import type { DefinitionRepository } from '../../db/repositories/definitions.ts';
 import {
-  connectionSchema,
   type Definition,
   definitionSchema,
   issueSchema,
-  nodeSchema,
-  settingsSchema,
-  triggerSchema,
-  workflowIdSchema,
 } from '../../workflows/graph/definition.ts';
 import { planDefinition } from '../../workflows/graph/plan.ts';
 import { validateDefinition } from '../../workflows/graph/validate.ts';
+import {
+  definitionSummarySchema,
+  draftSchema,
+  storedDefinitionSchema,
+  toDefinitionSummary,
+  toDraft,
+  toStoredDefinition,
+  workflowParams,
+} from '../definition-view.ts';
 import { type Endpoint, endpoint } from '../endpoint.ts';
-import { iso, timeField } from '../fields.ts';
-import { cursorNumber, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../paging.ts';
+import { flagQuery, iso, timeField } from '../fields.ts';
+import { cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../paging.ts';
 import { ApiError } from '../problem.ts';
 import { unknownWorkflow } from '../refusals.ts';
 import { toIssues } from '../zod-issues.ts';
 
-const definitionSummarySchema = z
-  .object({
-    workflowId: z.string(),
-    name: z.string(),
-    description: z.string().nullable(),
-    draftVersion: z.int().meta({ description: 'The version that publishing the draft gives it' }),
-    publishedVersion: z.int().nullable(),
-    isActive: z.boolean().meta({ description: 'True: executions can be started' }),
-    createdAt: timeField,
-    updatedAt: timeField,
-  })
-  .meta({ id: 'WorkflowSummary' });
-
-const draftSchema = definitionSummarySchema
-  .extend({ issues: z.array(issueSchema).meta({ description: 'What publishing would refuse' }) })
-  .meta({ id: 'WorkflowDraft' });
-
-const storedDefinitionSchema = draftSchema
-  .extend({
-    nodes: z.array(nodeSchema),
-    connections: z.array(connectionSchema),
-    triggers: z.array(triggerSchema),
-    settings: settingsSchema,
-  })
-  .meta({ id: 'Workflow' });
-
-const versionSchema = z
-  .object({
-    version: z.int(),
-    isPublished: z.boolean().meta({ description: 'True: this is the version that starts' }),
-    publishedAt: timeField,
-  })
-  .meta({ id: 'WorkflowVersion' });
-
-const params = z.object({ workflowId: workflowIdSchema });
 const listCursor = z.tuple([cursorTime, z.uuid()]);
 
 export interface DefinitionRouteDeps {
@@ -64,30 +33,6 @@ export interface DefinitionRouteDeps {
 
 export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps): Endpoint[] {
   const tag = 'Workflows';
-
-  function toSummary(stored: Omit<StoredDefinition, 'definition'>) {
-    return {
-      workflowId: stored.workflowId,
-      name: stored.name,
-      description: stored.description,
-      draftVersion: stored.draftVersion,
-      publishedVersion: stored.publishedVersion,
-      isActive: stored.isActive,
-      createdAt: iso(stored.createdAt),
-      updatedAt: iso(stored.updatedAt),
-    };
-  }
-  const toDraft = (stored: StoredDefinition) => ({
-    ...toSummary(stored),
-    issues: validateDefinition(stored.definition, catalog),
-  });
-  const toFull = (stored: StoredDefinition) => ({
-    ...toDraft(stored),
-    nodes: stored.definition.nodes,
-    connections: stored.definition.connections,
-    triggers: stored.definition.triggers,
-    settings: stored.definition.settings,
-  });
 
   return [
     endpoint({
@@ -109,7 +54,7 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
           `There is a workflow "${body.workflowId}" already. Replace its draft with PUT, or choose another workflowId.`,
         );
       }
-      return { status: 201, body: toDraft(stored) };
+      return { status: 201, body: toDraft(stored, catalog) };
     }),
 
     endpoint({
@@ -147,12 +92,27 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       operationId: 'listWorkflows',
       tag,
       summary: 'List workflows, oldest first',
-      query: z.object(pageQuery),
+      query: z.object({
+        search: z.string().min(1).max(200).optional().meta({
+          description: 'Part of the name or of the id, whatever its case',
+        }),
+        isActive: flagQuery.optional(),
+        ...pageQuery,
+      }),
       responses: { 200: { description: 'A page', schema: pageOf(definitionSummarySchema) } },
     }).handledBy(async ({ caller, query }) => {
+      const { search, isActive } = query;
       const after = decodeCursor(query.cursor, listCursor);
-      const rows = await definitions.list(caller.projectId, query.limit + 1, after);
-      return { status: 200, body: toPage(rows, query.limit, toSummary, (row) => row.key) };
+      const rows = await definitions.list(
+        caller.projectId,
+        { search, isActive },
+        query.limit + 1,
+        after,
+      );
+      return {
+        status: 200,
+        body: toPage(rows, query.limit, toDefinitionSummary, (row) => row.key),
+      };
     }),
 
     endpoint({
@@ -162,12 +122,12 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       tag,
       summary: 'A workflow with its draft',
       problems: [404],
-      params,
+      params: workflowParams,
       responses: { 200: { description: 'The workflow', schema: storedDefinitionSchema } },
     }).handledBy(async ({ caller, params: { workflowId } }) => {
       const stored = await definitions.find(caller.projectId, workflowId);
       if (stored === undefined) throw unknownWorkflow(workflowId);
-      return { status: 200, body: toFull(stored) };
+      return { status: 200, body: toStoredDefinition(stored, catalog) };
     }),
 
     endpoint({
@@ -177,7 +137,7 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       tag,
       summary: 'Replace a draft, or create it',
       description: 'What is published goes on as it is until the draft is published.',
-      params,
+      params: workflowParams,
       body: definitionSchema
         .partial({ workflowId: true })
         .meta({ id: 'DefinitionReplacement', description: 'A definition; its id may be left out' }),
@@ -194,13 +154,13 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       }
       const definition: Definition = { ...body, workflowId };
       const replaced = await definitions.replace(caller.projectId, definition);
-      if (replaced !== undefined) return { status: 200, body: toDraft(replaced) };
+      if (replaced !== undefined) return { status: 200, body: toDraft(replaced, catalog) };
       const created = await definitions.insert(caller.projectId, definition, caller.keyId);
-      if (created !== undefined) return { status: 201, body: toDraft(created) };
+      if (created !== undefined) return { status: 201, body: toDraft(created, catalog) };
       // Someone else created it between the two statements; the last writer's draft stands.
       const again = await definitions.replace(caller.projectId, definition);
       if (again === undefined) throw unknownWorkflow(workflowId);
-      return { status: 200, body: toDraft(again) };
+      return { status: 200, body: toDraft(again, catalog) };
     }),
 
     endpoint({
@@ -211,7 +171,7 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       summary: 'Delete a workflow with its versions',
       description: 'Refused while executions of it are unfinished. Ended ones stay.',
       problems: [404, 409],
-      params,
+      params: workflowParams,
       responses: { 204: { description: 'Deleted' } },
     }).handledBy(async ({ caller, params: { workflowId } }) => {
       const deleted = await definitions.delete(caller.projectId, workflowId);
@@ -237,7 +197,7 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       description: 'Publishing an unchanged draft again answers the same version.',
       idempotency: 'stored',
       problems: [404, 422],
-      params,
+      params: workflowParams,
       responses: {
         200: {
           description: 'The version',
@@ -270,47 +230,12 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
       description: 'What runs goes on to its end.',
       idempotency: 'stored',
       problems: [404],
-      params,
+      params: workflowParams,
       responses: { 200: { description: 'The draft', schema: draftSchema } },
     }).handledBy(async ({ caller, params: { workflowId } }) => {
       const stored = await definitions.unpublish(caller.projectId, workflowId);
       if (stored === undefined) throw unknownWorkflow(workflowId);
-      return { status: 200, body: toDraft(stored) };
-    }),
-
-    endpoint({
-      method: 'get',
-      path: '/workflows/{workflowId}/versions',
-      operationId: 'listWorkflowVersions',
-      tag,
-      summary: 'List the published versions, newest first',
-      problems: [404],
-      params,
-      query: z.object(pageQuery),
-      responses: { 200: { description: 'A page', schema: pageOf(versionSchema) } },
-    }).handledBy(async ({ caller, params: { workflowId }, query }) => {
-      const stored = await definitions.find(caller.projectId, workflowId);
-      if (stored === undefined) throw unknownWorkflow(workflowId);
-      const before = decodeCursor(query.cursor, z.tuple([cursorNumber]))?.[0];
-      const rows = await definitions.versions(
-        caller.projectId,
-        workflowId,
-        query.limit + 1,
-        before === undefined ? undefined : Number(before),
-      );
-      return {
-        status: 200,
-        body: toPage(
-          rows,
-          query.limit,
-          (row) => ({
-            version: row.version,
-            isPublished: row.version === stored.publishedVersion,
-            publishedAt: iso(row.publishedAt),
-          }),
-          (row) => [String(row.version)],
-        ),
-      };
+      return { status: 200, body: toDraft(stored, catalog) };
     }),
   ];
 

@@ -20,10 +20,10 @@ export interface StoredDefinition extends DefinitionSummary {
   readonly definition: Definition;
 }
 
-export interface VersionSummary {
-  readonly version: number;
-  readonly publishedBy: string | null;
-  readonly publishedAt: Date;
+export interface DefinitionFilter {
+  /** Part of the name or of the id, whatever its case. */
+  readonly search?: string | undefined;
+  readonly isActive?: boolean | undefined;
 }
 
 export interface PublishedPlan {
@@ -126,6 +126,7 @@ export function createDefinitionRepository(database: Knex) {
     /** Oldest first. @param after sort key of the last item of the page before */
     async list(
       projectId: string,
+      filter: DefinitionFilter,
       limit: number,
       after: ListKey | undefined,
     ): Promise<readonly (DefinitionSummary & { readonly key: ListKey })[]> {
@@ -133,6 +134,11 @@ export function createDefinitionRepository(database: Knex) {
         .where({ project_id: projectId })
         .orderBy([{ column: 'created_at' }, { column: 'id' }])
         .limit(limit);
+      if (filter.isActive !== undefined) query.where({ is_active: filter.isActive });
+      if (filter.search !== undefined) {
+        const pattern = `%${filter.search.replaceAll(/[\\%_]/g, '\\$&')}%`;
+        query.whereRaw('(name ILIKE ? OR workflow_id ILIKE ?)', [pattern, pattern]);
+      }
       if (after !== undefined) {
         query.whereRaw('(created_at, id) > (CAST(? AS timestamptz), CAST(? AS uuid))', [...after]);
       }
@@ -241,27 +247,6 @@ export function createDefinitionRepository(database: Knex) {
         await transaction('workflow_definitions').where({ id: row.id }).delete();
         return { outcome: 'deleted' };
       });
-    },
-
-    /** Newest first. @param before the version that the page before ended with */
-    async versions(
-      projectId: string,
-      workflowId: string,
-      limit: number,
-      before: number | undefined,
-    ): Promise<readonly VersionSummary[]> {
-      const query = database('workflow_versions')
-        .where({ project_id: projectId, workflow_id: workflowId })
-        .orderBy('version', 'desc')
-        .limit(limit);
-      if (before !== undefined) query.where('version', '<', before);
-      const rows: { version: number; published_by: string | null; published_at: Date }[] =
-        await query.select('version', 'published_by', 'published_at');
-      return rows.map((row) => ({
-        version: row.version,
-        publishedBy: row.published_by,
-        publishedAt: row.published_at,
-      }));
     },
 
     /**
