@@ -62,6 +62,10 @@ const whatsappMessage = z.object({
 });
 const sheetMessage = z.object({ sheet: z.string(), rows: z.array(z.array(z.unknown())) });
 const tableMessage = z.object({ table: z.string(), row: z.record(z.string(), z.unknown()) });
+const statementMessage = z.object({
+  sql: z.string(),
+  parameters: z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())]).default({}),
+});
 const httpMessage = z.object({ method: z.string(), url: z.string(), body: z.unknown() });
 
 export function renderSandboxPage(messages: readonly StoredSandboxMessage[]): string {
@@ -77,7 +81,7 @@ export function renderSandboxPage(messages: readonly StoredSandboxMessage[]): st
 <header>
 <h1>Sandbox</h1>
 <p>What each receiver would have seen. Nothing of this left this machine. <a href="/sandbox">Refresh</a></p>
-<nav>${['email', 'whatsapp', 'google-sheets', 'http'].map((type) => html`<a href="/sandbox?connector=${type}">${type}</a> `)}<a href="/sandbox">all</a></nav>
+<nav>${['email', 'whatsapp', 'google-sheets', 'bigquery', 'http'].map((type) => html`<a href="/sandbox?connector=${type}">${type}</a> `)}<a href="/sandbox">all</a></nav>
 </header>
 <main>
 ${messages.length === 0 ? html`<p>No messages yet. Start an execution in sandbox mode.</p>` : messages.map(renderMessage)}
@@ -109,9 +113,11 @@ function renderBody({ connector, message }: StoredSandboxMessage): Html {
     case 'google-sheets':
       return 'rows' in message
         ? renderAs(sheetMessage, message, ({ sheet, rows }) => renderTable(sheet, rows))
-        : renderAs(tableMessage, message, ({ table, row }) =>
-            renderTable(`BigQuery ${table}`, [Object.keys(row), Object.values(row)]),
-          );
+        : renderAs(tableMessage, message, renderTableRow);
+    case 'bigquery':
+      return 'sql' in message
+        ? renderAs(statementMessage, message, renderStatement)
+        : renderAs(tableMessage, message, renderTableRow);
     case 'http':
       return renderAs(
         httpMessage,
@@ -166,6 +172,17 @@ function renderWhatsapp(message: z.output<typeof whatsappMessage>): Html {
     return html`<p class="bubble" dir="auto">Template <b>${message.template.name}</b>${parameters.map((text) => html`<br><bdi>${text}</bdi>`)}</p>`;
   }
   return html`<div class="bubble">${renderRaw(message)}</div>`;
+}
+
+function renderTableRow({ table, row }: z.output<typeof tableMessage>): Html {
+  return renderTable(`BigQuery ${table}`, [Object.keys(row), Object.values(row)]);
+}
+
+function renderStatement({ sql, parameters }: z.output<typeof statementMessage>): Html {
+  const named = Array.isArray(parameters)
+    ? parameters.map((value, index) => [`$${index + 1}`, value])
+    : Object.entries(parameters);
+  return html`<pre dir="ltr">${sql}</pre>${named.length === 0 ? NOTHING : renderTable('Parameters', named)}`;
 }
 
 function renderTable(title: string, rows: readonly (readonly unknown[])[]): Html {

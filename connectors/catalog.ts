@@ -1,3 +1,4 @@
+import { bigQueryManifest } from './bigquery/manifest.ts';
 import { codeManifest } from './code/manifest.ts';
 import type { ConnectorManifest } from './contract.ts';
 import { emailManifest } from './email/manifest.ts';
@@ -10,6 +11,7 @@ export const CONNECTOR_MANIFESTS: readonly ConnectorManifest[] = [
   emailManifest,
   whatsappManifest,
   googleSheetsManifest,
+  bigQueryManifest,
   httpManifest,
   codeManifest,
 ];

@@ -1,3 +1,4 @@
+import { createBigQueryOperations } from './bigquery/execute.ts';
 import type { CodeRunner } from './code/code-runner.ts';
 import { createCodeOperations } from './code/execute.ts';
 import type { Operation } from './contract.ts';
@@ -30,6 +31,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   });
   const whatsapp = createWhatsappOperations({ outbound: deps.outbound });
   const sheets = createGoogleSheetsOperations({ outbound: deps.outbound });
+  const bigQuery = createBigQueryOperations({ outbound: deps.outbound });
   const http = createHttpOperations({
     outbound: deps.outbound,
     ...(deps.httpEmulatorUrl === undefined ? {} : { emulatorUrl: deps.httpEmulatorUrl }),
@@ -40,11 +42,19 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['email.send', email.send],
       ['whatsapp.send', whatsapp.send],
       ['google-sheets.append', sheets.append],
+      ['bigquery.insert', bigQuery.insert],
+      ['bigquery.query', bigQuery.query],
       ['http.request', http.request],
       ['code.run', code.run],
     ]),
     close: async () => {
-      await Promise.all([email.close(), whatsapp.close(), sheets.close(), http.close()]);
+      await Promise.all([
+        email.close(),
+        whatsapp.close(),
+        sheets.close(),
+        bigQuery.close(),
+        http.close(),
+      ]);
     },
   };
 }

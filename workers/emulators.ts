@@ -2,6 +2,7 @@
 
 import type { RoleEnvironment } from '../cli/environment.ts';
 import { createLogger } from '../cli/logger.ts';
+import { startBigQueryEmulator } from '../connectors/bigquery/emulator.ts';
 import type { Emulator, EmulatorDeps } from '../connectors/contract.ts';
 import { startEmailEmulator } from '../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../connectors/google-sheets/emulator.ts';
@@ -32,6 +33,8 @@ export async function runEmulators(environment: RoleEnvironment): Promise<Role> 
     startWhatsappEmulator(at(ports?.whatsapp)),
     startGoogleEmulator(at(ports?.google)),
     startHttpEmulator(at(ports?.http)),
+    // Workers read where it is from the database, so any free port does.
+    startBigQueryEmulator(at(undefined)),
   ]);
   for (const emulator of emulators) await registry.announce(emulator);
   logger.info('The emulators are ready.', { count: emulators.length });

@@ -1,17 +1,14 @@
 /** The connector with its emulator, as the tests of this folder use it. */
 import { testContext } from '../connector-suite.ts';
 import type { LookupResult, OperationContext, StoredSandboxMessage } from '../contract.ts';
+import type { GoogleCredential } from '../google/credential.ts';
+import type { GoogleEmulator } from '../google/emulator-google.ts';
 import type { EmulatedReply } from '../http-emulator.ts';
 import { createMemorySandboxStore } from '../memory-sandbox-store.ts';
 import { createOutbound } from '../outbound.ts';
-import { type GoogleEmulator, isSheetsAppend, startGoogleEmulator } from './emulator.ts';
+import { isSheetsAppend, startGoogleEmulator } from './emulator.ts';
 import { createGoogleSheetsOperations } from './execute.ts';
-import {
-  type AppendInput,
-  type AppendOutput,
-  appendInputSchema,
-  type GoogleCredential,
-} from './schema.ts';
+import { type AppendInput, type AppendOutput, appendInputSchema } from './schema.ts';
 
 export const SPREADSHEET = '1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms';
 /** The key of testContext. */

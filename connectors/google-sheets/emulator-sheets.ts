@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Json, SandboxStore, StoredSandboxMessage } from '../contract.ts';
+import { googleError } from '../google/emulator-replies.ts';
 import type { EmulatedReply, EmulatedRequest } from '../http-emulator.ts';
-import { googleError } from './emulator-replies.ts';
 
 const FIRST_SHEET = 'Sheet1';
 /** How far back the search for all metadata looks. */

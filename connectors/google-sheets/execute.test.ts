@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { describeConnector, failureOf } from '../connector-suite.ts';
+import { credentialSchema, type GoogleCredential } from '../google/credential.ts';
+import { isTokenRequest } from '../google/emulator-google.ts';
+import { googleError, tokenRefusal } from '../google/emulator-replies.ts';
 import {
   type AppendHarness,
   FIRST_KEY,
@@ -9,16 +12,10 @@ import {
   SPREADSHEET,
 } from './append-harness.ts';
 import { appendMarker } from './append-marker.ts';
-import { isTokenRequest, startGoogleEmulator } from './emulator.ts';
-import { googleError, tokenRefusal } from './emulator-replies.ts';
+import { startGoogleEmulator } from './emulator.ts';
 import { createGoogleSheetsOperations } from './execute.ts';
 import { googleSheetsManifest } from './manifest.ts';
-import {
-  type AppendInput,
-  type AppendOutput,
-  credentialSchema,
-  type GoogleCredential,
-} from './schema.ts';
+import type { AppendInput, AppendOutput } from './schema.ts';
 
 for (const valueInput of ['raw', 'user_entered'] as const) {
   describeConnector<AppendInput, AppendOutput, GoogleCredential>({

@@ -14,17 +14,19 @@
 import type { LookupResult, Operation, OperationContext } from '../contract.ts';
 import { createEmulatorOutbound } from '../emulator-outbound.ts';
 import { ConnectorError } from '../errors.ts';
-import type { Outbound } from '../outbound.ts';
-import { parseRange } from './a1-range.ts';
-import { type AppendMarker, appendMarker } from './append-marker.ts';
-import { type BigQueryTable, hasRows, insertRows } from './bigquery.ts';
-import { isCellLimit, withEffect } from './errors.ts';
+import type { BigQueryTable } from '../google/bigquery-api.ts';
+import type { GoogleCredential } from '../google/credential.ts';
+import { isCellLimit, withEffect } from '../google/errors.ts';
 import {
   createGoogleSessions,
   type GoogleSession,
   type OpenGoogleSession,
-} from './google-session.ts';
-import type { AppendInput, AppendOutput, GoogleCredential } from './schema.ts';
+} from '../google/google-session.ts';
+import type { Outbound } from '../outbound.ts';
+import { parseRange } from './a1-range.ts';
+import { type AppendMarker, appendMarker } from './append-marker.ts';
+import { hasRows, insertRows } from './bigquery.ts';
+import type { AppendInput, AppendOutput } from './schema.ts';
 import {
   appendMarked,
   appendTyped,

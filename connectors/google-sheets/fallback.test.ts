@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { failureOf } from '../connector-suite.ts';
+import { googleError } from '../google/emulator-replies.ts';
 import { type AppendHarness, FIRST_KEY, inputOf, openHarness } from './append-harness.ts';
-import { googleError } from './emulator-replies.ts';
 
 describe('google-sheets append: fallback to BigQuery', () => {
   let harness: AppendHarness;

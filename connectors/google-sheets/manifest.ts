@@ -1,24 +1,12 @@
 import type { ConnectorManifest } from '../contract.ts';
-import { appendInputSchema, appendOutputSchema, credentialSchema } from './schema.ts';
+import { googleCredential } from '../google/credential.ts';
+import { appendInputSchema, appendOutputSchema } from './schema.ts';
 
 export const googleSheetsManifest: ConnectorManifest = {
   type: 'google-sheets',
   title: 'Google Sheets',
   description: 'Writes rows to Google Sheets, or to BigQuery when Sheets refuses.',
-  credential: {
-    type: 'google',
-    title: 'Google',
-    schema: credentialSchema,
-    fromEnvironment: (env) =>
-      env.GOOGLE_CLIENT_EMAIL && env.GOOGLE_PRIVATE_KEY
-        ? {
-            type: 'service_account',
-            clientEmail: env.GOOGLE_CLIENT_EMAIL,
-            privateKey: env.GOOGLE_PRIVATE_KEY,
-            ...(env.GOOGLE_PROJECT_ID ? { projectId: env.GOOGLE_PROJECT_ID } : {}),
-          }
-        : undefined,
-  },
+  credential: googleCredential,
   operations: [
     {
       name: 'append',

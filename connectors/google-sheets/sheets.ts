@@ -2,6 +2,8 @@
 import type { sheets_v4 } from 'googleapis/build/src/apis/sheets/index.js';
 import { z } from 'zod';
 import { ConnectorError } from '../errors.ts';
+import { withEffect } from '../google/errors.ts';
+import type { GoogleSession } from '../google/google-session.ts';
 import { type AppendTarget, firstCellOf } from './a1-range.ts';
 import {
   type AppendMarker,
@@ -10,8 +12,6 @@ import {
   PRESSED_MIN_AGE_S,
   SWEEP_MIN_AGE_S,
 } from './append-marker.ts';
-import { withEffect } from './errors.ts';
-import type { GoogleSession } from './google-session.ts';
 import type { Cell } from './schema.ts';
 
 export interface SheetRows {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { failureOf } from '../connector-suite.ts';
+import { googleError } from '../google/emulator-replies.ts';
 import { type AppendHarness, inputOf, openHarness, SPREADSHEET } from './append-harness.ts';
 import { appendMarker } from './append-marker.ts';
-import { googleError } from './emulator-replies.ts';
 
 const locationSchema = z.object({ location: z.object({ sheetId: z.number() }) });
 

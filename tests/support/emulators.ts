@@ -1,4 +1,5 @@
 /** Every emulator in the process of the test, which can so let them fail at the right moment. */
+import { startBigQueryEmulator } from '../../connectors/bigquery/emulator.ts';
 import { startEmailEmulator } from '../../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../../connectors/http/emulator.ts';
@@ -13,19 +14,21 @@ export type TestEmulators = Awaited<ReturnType<typeof startTestEmulators>>;
 export async function startTestEmulators(database: Database) {
   const at = { store: createSandboxMessageRepository(database), host: '127.0.0.1', port: 0 };
   const registry = createEmulatorRegistry(database);
-  const [email, whatsapp, google, http] = await Promise.all([
+  const [email, whatsapp, google, http, bigQuery] = await Promise.all([
     startEmailEmulator(at),
     startWhatsappEmulator(at),
     startGoogleEmulator(at),
     startHttpEmulator(at),
+    startBigQueryEmulator(at),
   ]);
-  const all = [email, whatsapp, google, http];
+  const all = [email, whatsapp, google, http, bigQuery];
   for (const emulator of all) await registry.announce(emulator);
   return {
     email,
     whatsapp,
     google,
     http,
+    bigQuery,
     close: async () => {
       await Promise.all(all.map((emulator) => emulator.close()));
     },

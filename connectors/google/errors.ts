@@ -22,6 +22,8 @@ export interface GoogleCall {
   readonly acts: boolean;
   /** What was sent, so that no message repeats it. */
   readonly sent: unknown;
+  /** What a 404 means for this call, where it is not the spreadsheet. */
+  readonly missing?: { readonly message: string; readonly pointer?: string };
 }
 
 const errorAnswerSchema = z.object({
@@ -38,6 +40,7 @@ const errorAnswerSchema = z.object({
 /** Marks the refusal of a full spreadsheet, in `providerCode`. */
 const CELL_LIMIT = 'CELL_LIMIT';
 const RATE_REASONS = new Set([
+  'jobRateLimitExceeded',
   'rateLimitExceeded',
   'userRateLimitExceeded',
   'RATE_LIMIT_EXCEEDED',
@@ -49,6 +52,17 @@ const DISABLED_REASONS = new Set(['accessNotConfigured', 'SERVICE_DISABLED']);
 const MINUTE_QUOTA_MS = 60_000;
 /** "wait 10 minutes or longer": https://cloud.google.com/bigquery/docs/troubleshoot-quotas */
 const LONG_QUOTA_MS = 600_000;
+
+const MISSING: Record<GoogleApi, NonNullable<GoogleCall['missing']>> = {
+  'Google Sheets': {
+    message: 'The spreadsheet does not exist, or is not shared with the account of the credential.',
+    pointer: '/spreadsheetId',
+  },
+  BigQuery: {
+    message:
+      'BigQuery knows no such project, dataset or table. Check the names, and that the account of the credential may see them.',
+  },
+};
 
 interface Answer {
   readonly status: number;
@@ -102,28 +116,26 @@ export function refusedCall(answer: Answer, call: GoogleCall): ConnectorError {
   if (status === 403)
     return failure('permission_denied', deniedSentence(call.api, has), { permanent: true });
   if (status === 404) {
-    return call.api === 'BigQuery'
-      ? failure(
-          'not_found',
-          'The BigQuery table of the fallback does not exist. Create it with the columns c1, c2, … and _masar_key STRING.',
-          { permanent: true, pointer: '/fallback' },
-        )
-      : failure(
-          'not_found',
-          'The spreadsheet does not exist, or is not shared with the account of the credential.',
-          { permanent: true, pointer: '/spreadsheetId' },
-        );
+    const { message, pointer } = call.missing ?? MISSING[call.api];
+    return failure('not_found', message, {
+      permanent: true,
+      ...(pointer === undefined ? {} : { pointer }),
+    });
   }
   if (status === 413) {
-    return failure('too_large', `The rows are too large for one request to ${call.api}.`, {
-      permanent: true,
-    });
+    return failure(
+      'too_large',
+      `What the node sends is too large for one request to ${call.api}.`,
+      {
+        permanent: true,
+      },
+    );
   }
   if (status >= 500) {
     return failure(
       'unavailable',
       call.acts
-        ? `${call.api} failed and does not say whether the rows were written.`
+        ? `${call.api} failed and does not say whether the change was made.`
         : `${call.api} is not available.`,
       { permanent: false, effect: call.acts ? 'possible' : 'none', ...retryAfter(answer) },
     );
@@ -157,8 +169,8 @@ function deniedSentence(api: GoogleApi, has: (known: ReadonlySet<string>) => boo
     return `The ${api} API is not enabled in the Google Cloud project of the credential. Enable it there.`;
   }
   return api === 'BigQuery'
-    ? 'The account may not write to or query the BigQuery table. Give it the roles BigQuery Data Editor and BigQuery Job User.'
-    : 'The account may not change the spreadsheet. Share it with the account of the credential as an editor.';
+    ? 'The account may not do this in BigQuery. Give it the roles BigQuery Data Editor (or Data Viewer, to read only) and BigQuery Job User.'
+    : 'The account may not do this with the spreadsheet. Share it with the account of the credential, as an editor if the node writes.';
 }
 
 function retryAfter(answer: Answer): Pick<ConnectorErrorOptions, 'retryAfterMs'> {

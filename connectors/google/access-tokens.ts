@@ -7,9 +7,9 @@ import { createHash, createPrivateKey } from 'node:crypto';
 import { JWT, OAuth2Client } from 'google-auth-library';
 import { z } from 'zod';
 import { ConnectorError } from '../errors.ts';
+import type { GoogleCredential } from './credential.ts';
 import { withEffect } from './errors.ts';
 import { connectorErrorIn, type GoogleFetch, NO_RETRIES, responseIn } from './google-fetch.ts';
-import type { GoogleCredential } from './schema.ts';
 
 export interface AccessToken {
   readonly token: string;

@@ -9,9 +9,9 @@ import type { OperationContext } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
 import type { Outbound } from '../outbound.ts';
 import { type AccessTokens, createAccessTokens } from './access-tokens.ts';
+import type { GoogleCredential } from './credential.ts';
 import { type GoogleCall, refusedCall, strangeAnswer, withEffect } from './errors.ts';
 import { connectorErrorIn, createGoogleFetch, NO_RETRIES, responseIn } from './google-fetch.ts';
-import type { GoogleCredential } from './schema.ts';
 
 const TOKEN_TIMEOUT_MS = 10_000;
 
