@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 
+const GRAPH = new URL('../workflows/graph/', import.meta.url);
+
 /**
  * Bundles the workflows for their isolate. Fails if they import anything that does IO.
  * @returns the code that a Worker takes as `workflowBundle`
@@ -8,8 +10,9 @@ import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporali
 export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    // Stateless, and by far the largest module: evaluated once per process, not once per execution.
-    preloadModules: ['liquidjs'],
+    // By far the largest modules: evaluated once per process, not once per execution. What they keep
+    // (parsed texts, clocks of time zones) changes no result, see the expression engine.
+    preloadModules: ['liquidjs', fileURLToPath(new URL('expression-engine.ts', GRAPH))],
     logger: QUIET,
   });
 }

@@ -135,6 +135,8 @@ describe('the bundle', () => {
       ),
     );
     expect([...packages].sort()).toEqual([
+      // Pure: hashes for the filters of expressions.
+      '@noble/hashes',
       '@temporalio/common',
       '@temporalio/workflow',
       'liquidjs',

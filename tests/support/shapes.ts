@@ -8,6 +8,7 @@ import type { RunAutomationInput } from '../../workflows/contract.ts';
 import { definitionSchema } from '../../workflows/graph/definition.ts';
 import { planDefinition } from '../../workflows/graph/plan.ts';
 import { CONTROL_SHAPES } from './control-shapes.ts';
+import { FILTER_SHAPE } from './filter-shape.ts';
 import type { Shape } from './shape.ts';
 import { crm, LEAD, mail, row, score, wa } from './shape-nodes.ts';
 
@@ -286,6 +287,7 @@ export const SHAPES: readonly Shape[] = [
     },
   },
   ...CONTROL_SHAPES,
+  FILTER_SHAPE,
 ];
 
 /** What the shape's workflow is started with. */

@@ -149,7 +149,7 @@ describe('what can’t be read is an error that says why', () => {
     ['{{ }}', 'invalid value expression'],
     ['{{{ lead.name }}}', 'invalid value expression'],
     ['{% if lead.name %}', 'not closed'],
-    ['{{ lead.name | upcas }}', 'undefined filter: upcas'],
+    ['{{ lead.name | upcas }}', 'there is no filter "upcas"; did you mean "upcase"?'],
     ['{% include "x" %}', 'tag "include" not found'],
     ['{% render "x" %}', 'tag "render" not found'],
     ['{% layout "x" %}', 'tag "layout" not found'],

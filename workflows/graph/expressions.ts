@@ -7,7 +7,9 @@
  * history shows. Nothing outside the given scope can be reached: no files, no partials, own
  * properties only.
  */
-import { Context, Liquid, type Template, toValue } from 'liquidjs';
+import { toValue } from 'liquidjs';
+import { FILTER_NAMES, type ParsedText, parseText } from './expression-engine.ts';
+import { unknownFilter } from './expression-filters.ts';
 import type { Json, JsonObject } from './json.ts';
 
 /** The names an expression may start from. */
@@ -37,53 +39,6 @@ export class ExpressionError extends Error {
     this.pointer = pointer;
   }
 }
-
-/** Characters and list items that one string may work on: what grows without end stops here. */
-const MEMORY_LIMIT = 2_000_000;
-/** Template parts that one string may render, loops counted as often as they go round. */
-const STEP_LIMIT = 100_000;
-const PARSE_LIMIT = 200_000;
-
-const engine = createEngine();
-
-function createEngine(): Liquid {
-  const liquid = new Liquid({
-    strictVariables: true,
-    strictFilters: true,
-    lenientIf: true,
-    ownPropertyOnly: true,
-    memoryLimit: MEMORY_LIMIT,
-    parseLimit: PARSE_LIMIT,
-    // Replay on another machine must print the same times.
-    timezoneOffset: 0,
-    locale: 'en-US',
-    // No partials: nothing is read from a disk.
-    templates: {},
-  });
-  for (const tag of ['include', 'render', 'layout', 'block'] as const) delete liquid.tags[tag];
-  return liquid;
-}
-
-/**
- * One rendering's own view of the scope: `increment` writes to what it is given, and must not reach
- * the scope itself. LiquidJS limits a rendering by time, which neither replays alike nor passes at
- * all inside a workflow, so its check is replaced by a count of steps.
- */
-function createContext(scope: ExpressionScope): Context {
-  const context = new Context({ ...scope }, engine.options, { sync: true }, { liquid: engine });
-  let steps = 0;
-  context.renderLimit.check = () => {
-    steps += 1;
-    if (steps > STEP_LIMIT) throw new Error(`its loops take more than ${STEP_LIMIT} steps`);
-  };
-  return context;
-}
-
-/** A text in which a missing value may be no error. */
-const OPTIONAL = /\|\s*default\b|\{%-?\s*(?:if|unless|elsif|case)\b/;
-
-/** Matches a string that is one output tag and nothing else; its body is checked for a second one. */
-const WHOLE = /^\s*\{\{-?([\s\S]*?)-?\}\}\s*$/;
 
 function hasTemplate(text: string): boolean {
   return text.includes('{{') || text.includes('{%');
@@ -119,22 +74,13 @@ export function renderValue(value: Json, scope: ExpressionScope, pointer = ''): 
 function renderString(text: string, scope: ExpressionScope, pointer: string): Json {
   if (!hasTemplate(text)) return text;
   try {
-    const templates = engine.parse(text);
-    refuseNamesBelowNothing(templates, text, scope, pointer);
-    const whole = wholeExpression(text, templates);
-    const context = createContext(scope);
-    if (whole === undefined) return engine.renderSync(templates, context);
-    return toJson(engine.evalValueSync(whole, context));
+    const parsed = parseText(text);
+    refuseNamesBelowNothing(parsed, scope, pointer);
+    const result = parsed.evaluate(scope);
+    return typeof result === 'string' ? result : toJson(result);
   } catch (error) {
     throw toExpressionError(error, text, pointer);
   }
-}
-
-/** @returns the expression inside the braces, if the string is exactly one output tag */
-function wholeExpression(text: string, templates: readonly Template[]): string | undefined {
-  const body = WHOLE.exec(text)?.[1]?.trim();
-  if (body === undefined || body === '') return undefined;
-  return templates.filter((template) => !isBlankText(template)).length === 1 ? body : undefined;
 }
 
 /**
@@ -142,14 +88,12 @@ function wholeExpression(text: string, templates: readonly Template[]): string |
  * field of a result that is null, would silently render as nothing, and be sent so.
  */
 function refuseNamesBelowNothing(
-  templates: Template[],
-  text: string,
+  { paths, optional }: ParsedText,
   scope: ExpressionScope,
   pointer: string,
 ): void {
-  if (OPTIONAL.test(text)) return;
-  for (const segments of engine.globalVariableSegmentsSync(templates)) {
-    const path = knownSteps(segments);
+  if (optional) return;
+  for (const path of paths) {
     let value: Json | undefined = scope;
     for (const [index, step] of path.entries()) {
       if (value === null) throw unknownName(path.slice(0, index + 1).join('.'), pointer);
@@ -157,10 +101,6 @@ function refuseNamesBelowNothing(
       value = (value as { readonly [key: string]: Json | undefined })[step];
     }
   }
-}
-
-function isBlankText(template: Template): boolean {
-  return template.token.getText().trim() === '';
 }
 
 /** What an expression yields may share structure with the scope; the result must be plain JSON. */
@@ -176,11 +116,14 @@ function toExpressionError(error: unknown, text: string, pointer: string): Expre
   const cause = error instanceof Error ? error : new Error(String(error));
   const unknown = /undefined variable: ([^,\n]+)/.exec(cause.message);
   if (unknown !== null) return unknownName(unknown[1]?.trim() ?? '', pointer);
-  const reason = cause.message.split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';
+  const said = cause.message.split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';
+  const filter = /undefined filter: (\S+)/.exec(said)?.[1];
+  const reason = filter === undefined ? said : unknownFilter(filter, FILTER_NAMES);
+  const end = /[.?]$/.test(reason) ? '' : '.';
   return new ExpressionError(
     'invalid_expression',
     pointer,
-    `The expression ${shorten(text)} can’t be read: ${reason}.`,
+    `The expression ${shorten(text)} can’t be worked out: ${reason}${end}`,
   );
 }
 
@@ -218,14 +161,8 @@ export function findReferences(
     if (typeof item === 'string') {
       if (!hasTemplate(item)) return;
       try {
-        const templates = engine.parse(item);
-        for (const path of engine.globalVariableSegmentsSync(templates)) {
-          references.push({
-            pointer: at,
-            path: knownSteps(path),
-            optional: OPTIONAL.test(item),
-          });
-        }
+        const { paths, optional } = parseText(item);
+        for (const path of paths) references.push({ pointer: at, path, optional });
       } catch (error) {
         errors.push(toExpressionError(error, item, at));
       }
@@ -242,14 +179,4 @@ export function findReferences(
   };
   visit(value, pointer);
   return { references, errors };
-}
-
-/** A path up to its first step that only the run can tell: `nodes[lead.x].output` begins at `nodes`. */
-function knownSteps(path: readonly unknown[]): (string | number)[] {
-  const steps: (string | number)[] = [];
-  for (const step of path) {
-    if (typeof step !== 'string' && typeof step !== 'number') break;
-    steps.push(step);
-  }
-  return steps;
 }

@@ -36,25 +36,13 @@ export function parseTime(text: string, timezone = 'UTC'): number {
   return offsetAt(second_, timezone) === after ? second_ : first;
 }
 
-/** How far the zone's clocks are ahead of UTC at that moment, in milliseconds. */
-function offsetAt(at: number, timezone: string): number {
-  let parts: Intl.DateTimeFormatPart[];
-  try {
-    parts = new Intl.DateTimeFormat('en-US', {
-      timeZone: timezone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    }).formatToParts(at);
-  } catch {
-    throw new RangeError(
-      `"${timezone}" is not a time zone. Use a name such as "Asia/Dubai" or "UTC".`,
-    );
-  }
+/**
+ * How far the zone's clocks are ahead of UTC at that moment, in milliseconds.
+ * @throws RangeError if the zone is unknown
+ */
+export function offsetAt(at: number, timezone: string): number {
+  if (timezone === 'UTC') return 0;
+  const parts = clockOf(timezone).formatToParts(at);
   const value = (type: Intl.DateTimeFormatPartTypes): number =>
     Number(parts.find((part) => part.type === type)?.value ?? 0);
   const local = Date.UTC(
@@ -66,6 +54,35 @@ function offsetAt(at: number, timezone: string): number {
     value('second'),
   );
   return local - Math.floor(at / 1000) * 1000;
+}
+
+/** Making one takes far longer than using it. There are a few hundred zones, each with few spellings. */
+const clocks = new Map<string, Intl.DateTimeFormat>();
+const MAX_CLOCKS = 1_000;
+
+function clockOf(timezone: string): Intl.DateTimeFormat {
+  const known = clocks.get(timezone);
+  if (known !== undefined) return known;
+  let clock: Intl.DateTimeFormat;
+  try {
+    clock = new Intl.DateTimeFormat('en-US', {
+      timeZone: timezone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+  } catch {
+    throw new RangeError(
+      `"${timezone}" is not a time zone. Use a name such as "Asia/Dubai" or "UTC".`,
+    );
+  }
+  if (clocks.size >= MAX_CLOCKS) clocks.clear();
+  clocks.set(timezone, clock);
+  return clock;
 }
 
 function unreadable(text: string): RangeError {

@@ -166,7 +166,7 @@ describe('each problem is told with its place and its node', () => {
     ],
     [
       'invalid_expression /nodes/0/config/subject mail',
-      'undefined filter: upcas',
+      'there is no filter "upcas"; did you mean "upcase"?',
       [{ ...mail, config: { to: 'a@example.com', subject: '{{ lead.name | upcas }}' } }],
     ],
     [
