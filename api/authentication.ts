@@ -44,9 +44,10 @@ export function createAuthenticator(
     async identify(request) {
       const key = keyOf(request);
       if (key === undefined) {
+        const isEmpty = request.get('x-api-key') === '' || request.get('authorization') === '';
         throw new ApiError(
           'api_key_missing',
-          'Send an API key in the header "x-api-key", or as "Authorization: Bearer …".',
+          `${isEmpty ? 'The API key is empty. ' : ''}Send an API key in the header "x-api-key", or as "Authorization: Bearer …".`,
         );
       }
       const caller = await lookUp(key);

@@ -173,6 +173,7 @@ export function createApp(deps: ApiDeps): Express {
       },
     }),
   );
+  app.get('/', (_request, response) => void response.redirect('/api/docs'));
   app.use('/api/v1', api);
   app.use('/api', api);
   app.use(() => {

@@ -3,7 +3,7 @@
  * (router.ts) and the OpenAPI document (openapi.ts) are both made from it, so they can't differ.
  */
 import type { Request, Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ApiError } from './problem.ts';
 import { toIssues } from './zod-issues.ts';
 
@@ -163,7 +163,7 @@ export function endpoint<
               ...context,
               caller: requireCaller(caller),
               params: parse<Params>(params, raw.params, 'params'),
-              query: parse<Query>(query, raw.query, 'query'),
+              query: parse<Query>(query, knownParameters(query, raw.query), 'query'),
               body: parse<Body>(body, raw.body, 'body'),
             });
           },
@@ -223,7 +223,7 @@ export function rawEndpoint<
                 ...context,
                 caller: requireCaller(caller),
                 params: parse<Params>(params, raw.params, 'params'),
-                query: parse<Query>(query, raw.query, 'query'),
+                query: parse<Query>(query, knownParameters(query, raw.query), 'query'),
                 body: undefined,
               },
               http,
@@ -238,6 +238,43 @@ export function rawEndpoint<
 function requireCaller(caller: Caller | undefined): Caller {
   if (caller === undefined) throw new Error('An endpoint with a key was reached without one.');
   return caller;
+}
+
+/** Problems that the sentence of a refusal tells; its `issues` hold all of them. */
+const TOLD_PROBLEMS = 5;
+
+function told(issues: readonly { readonly message: string }[]): string {
+  const shown = issues.slice(0, TOLD_PROBLEMS).map(({ message }) => message);
+  const more = issues.length - shown.length;
+  return `${shown.join(' ')}${more === 0 ? '' : ` And ${more} more.`}`;
+}
+
+/**
+ * A misspelt parameter that is passed over answers another question than was asked.
+ * @returns the query as it is
+ * @throws ApiError `malformed_request` naming the parameters that the endpoint doesn't know
+ */
+function knownParameters(schema: z.ZodType | undefined, query: unknown): unknown {
+  // Other schemas say by themselves which names they take.
+  if (schema !== undefined && !(schema instanceof z.ZodObject)) return query;
+  if (schema?.def.catchall !== undefined || typeof query !== 'object' || query === null) {
+    return query;
+  }
+  const known = Object.keys(schema?.shape ?? {});
+  const unknown = Object.keys(query).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return query;
+  const choice = known.length === 0 ? 'There are none here.' : `Known ones: ${known.join(', ')}.`;
+  const issues = unknown.map((name) => ({
+    code: 'unknown_parameter',
+    severity: 'error' as const,
+    pointer: name,
+    message: `Parameter ${name} is not known here. ${choice}`,
+  }));
+  throw new ApiError(
+    'malformed_request',
+    `${unknown.length === 1 ? 'Parameter' : 'Parameters'} ${unknown.join(', ')} ${unknown.length === 1 ? 'is' : 'are'} not known here. ${choice}`,
+    { issues },
+  );
 }
 
 function parse<Schema extends z.ZodType | undefined>(
@@ -257,7 +294,7 @@ function parse(
   if (part === 'body') {
     throw new ApiError(
       'invalid_request',
-      `The body has ${issues.length === 1 ? 'a problem' : `${issues.length} problems`}: ${issues[0]?.message ?? ''}`,
+      `The body has ${issues.length === 1 ? 'a problem' : `${issues.length} problems`}: ${told(issues)}`,
       { issues },
     );
   }

@@ -29,8 +29,8 @@ test('sentences name the field and what it must be, never what was sent', () => 
   });
   expect(issues.map(({ pointer, message }) => [pointer, message])).toEqual([
     ['/name', '/name is missing; a text is needed.'],
-    ['/age', '/age is too large: at most 150.'],
-    ['/tags', '/tags is too large: at most 1 items.'],
+    ['/age', '/age is too large: it must be at most 150.'],
+    ['/tags', '/tags has too many entries: at most 1.'],
     ['/kind', '/kind must be "a" or "b".'],
     ['/when', '/when must be a date such as 2026-03-01.'],
     ['/new field', '/new field is not known here.'],

@@ -51,11 +51,11 @@ function sentence(issue: ZodIssue): string {
         ? `is missing; ${article(issue.expected)} is needed.`
         : `must be ${article(issue.expected)}.`;
     case 'too_small':
-      return `is too small: ${bound(issue.origin, issue.minimum, 'at least')}.`;
+      return tooSmall(issue.origin, Number(issue.minimum), issue.inclusive !== false);
     case 'too_big':
-      return `is too large: ${bound(issue.origin, issue.maximum, 'at most')}.`;
+      return tooBig(issue.origin, Number(issue.maximum), issue.inclusive !== false);
     case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}.`;
+      return `must be ${alternatives(issue.values.map((value) => JSON.stringify(value)))}.`;
     case 'invalid_union':
       if (issue.message !== 'Invalid input') return `${decapitalized(issue.message)}.`;
       return issue.errors.length === 0
@@ -89,15 +89,41 @@ function article(type: string): string {
   return names[type] ?? `a ${type}`;
 }
 
-function bound(origin: string, limit: number | bigint, how: string): string {
+function tooSmall(origin: string, limit: number, inclusive: boolean): string {
   switch (origin) {
     case 'string':
-      return `${how} ${limit} characters`;
+      return limit <= 1
+        ? 'must not be empty.'
+        : `is too short: it needs at least ${limit} characters.`;
     case 'array':
-      return `${how} ${limit} items`;
+    case 'set':
+      return limit <= 1
+        ? 'needs at least one entry.'
+        : `has too few entries: it needs at least ${limit}.`;
     default:
-      return `${how} ${limit}`;
+      return inclusive
+        ? `is too small: it must be at least ${limit}.`
+        : `must be more than ${limit}.`;
   }
+}
+
+function tooBig(origin: string, limit: number, inclusive: boolean): string {
+  switch (origin) {
+    case 'string':
+      return `is too long: at most ${limit} characters.`;
+    case 'array':
+    case 'set':
+      return `has too many entries: at most ${limit}.`;
+    default:
+      return inclusive
+        ? `is too large: it must be at most ${limit}.`
+        : `must be less than ${limit}.`;
+  }
+}
+
+function alternatives(texts: readonly string[]): string {
+  const last = texts.at(-1) ?? '';
+  return texts.length < 2 ? last : `${texts.slice(0, -1).join(', ')} or ${last}`;
 }
 
 function decapitalized(text: string): string {

@@ -13,8 +13,8 @@ const eventSchema = z
     data: jsonField.optional().meta({ description: 'Any JSON; `trigger.data` in expressions' }),
   })
   .refine((event) => event.leadId !== undefined || event.lead !== undefined, {
-    message: 'needs a lead: send `leadId` or `lead`.',
-    path: ['leadId'],
+    message:
+      'says nothing of the lead that the event is about. Send `leadId`, the id of a stored one, or `lead`, its data.',
   })
   .meta({ id: 'Event' });
 

@@ -38,6 +38,12 @@ describe('keys', () => {
     expect(bearer.status).toBe(200);
   });
 
+  test('an empty one is told to be empty', async () => {
+    const empty = await api.send('GET', '/api/leads', undefined, { key: '' });
+    expect(empty).toMatchObject({ status: 401, body: { error: 'api_key_missing' } });
+    expect(empty.body.message).toMatch(/^The API key is empty\./);
+  });
+
   test('one that may only read changes nothing; a revoked one is unknown', async () => {
     const reader = await api.addProject('reader');
     const keys = api.store.database('api_keys').where({ project_id: reader.projectId });
@@ -54,7 +60,33 @@ describe('keys', () => {
   });
 });
 
+describe('parameters', () => {
+  test('a parameter that is not known is refused, with those that are', async () => {
+    const misspelt = await api.send('GET', '/api/executions?workflow=w&stats=failed&limit=1');
+    expect(misspelt).toMatchObject({ status: 400, body: { error: 'malformed_request' } });
+    expect(misspelt.body.message).toBe(
+      'Parameters workflow, stats are not known here. Known ones: workflowId, status, leadId, from, to, limit, cursor.',
+    );
+    const none = await api.send('GET', '/api/workflows/w?draft=1');
+    expect(none.body.message).toBe('Parameter draft is not known here. There are none here.');
+  });
+
+  test('the root leads to the documentation', async () => {
+    const root = await fetch(`${api.url}/`, { redirect: 'manual' });
+    expect([root.status, root.headers.get('location')]).toEqual([302, '/api/docs']);
+  });
+});
+
 describe('bodies', () => {
+  test('with several problems name each in the sentence', async () => {
+    const { body } = await api.send('POST', '/api/events', { type: '', data: 1, colour: 'red' });
+    expect(body.message).toMatch(
+      /^The body has 3 problems: \/type must not be empty\. \/colour is not known here\. The body says nothing of the lead/,
+    );
+    const lead = await api.send('POST', '/api/events', { type: 'lead.created' });
+    expect(lead.body.message).toContain('Send `leadId`, the id of a stored one, or `lead`');
+  });
+
   test('that are not JSON say where they break', async () => {
     const broken = await refusal(await post('{"name": "x",\n  oops}'));
     expect(broken).toMatchObject({
