@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { apiKeyFile, choosePorts, encryptionKey, makeDataDir } from './data-files.ts';
+import { apiKeyFile, choosePorts, encryptionKey, instanceFile, makeDataDir } from './data-files.ts';
 import { explainFileError, freePort, rotateLog } from './local-process.ts';
 
 let folder: string;
@@ -40,6 +40,33 @@ test('keys are made once and can be read by this user alone', () => {
   file.write('masar_key');
   expect(file.read()).toBe('masar_key');
   expect(statSync(file.path).mode & 0o777).toBe(0o600);
+  file.remove();
+  expect(file.read()).toBeUndefined();
+});
+
+test('a data folder is made with those above it, and one that cannot be is told at once', () => {
+  makeDataDir(join(folder, 'a', 'b'));
+  expect(statSync(join(folder, 'a', 'b', 'logs')).isDirectory()).toBe(true);
+  writeFileSync(join(folder, 'file'), '');
+  expect(() => makeDataDir(join(folder, 'file'))).toThrow('is in the way');
+  expect(() => makeDataDir(join(folder, 'file', 'below'))).toThrow('is in the way');
+  // Where there is no /proc, only root may make one.
+  expect(() => makeDataDir('/proc/masar/data')).toThrow('Cannot write to /proc/masar/data');
+});
+
+test('where a Masar runs is kept for this user alone, and a damaged note is none', () => {
+  const file = instanceFile(folder);
+  expect(file.read()).toBeUndefined();
+  const addresses = {
+    apiUrl: 'http://127.0.0.1:3000',
+    databaseUrl: 'postgresql://masar:secret@127.0.0.1:5432/masar',
+    temporal: { address: '127.0.0.1:7233' },
+  };
+  file.write(addresses);
+  expect(file.read()).toEqual(addresses);
+  expect(statSync(join(folder, 'instance.json')).mode & 0o777).toBe(0o600);
+  writeFileSync(join(folder, 'instance.json'), '{"apiUrl":');
+  expect(file.read()).toBeUndefined();
   file.remove();
   expect(file.read()).toBeUndefined();
 });

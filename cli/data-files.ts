@@ -1,10 +1,18 @@
 /** The small files of a data folder: the ports that were chosen, and the keys that were made. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { explainFileError, freePort } from './local-process.ts';
+import { explainFileError, freePort, systemErrorCode } from './local-process.ts';
 
 const PREFERRED_PORTS = {
   postgres: undefined,
@@ -25,10 +33,24 @@ const portsSchema = z.record(z.string(), z.number().int().min(1).max(65_535));
 /** Makes the data folder. Others may pass through, which PostgreSQL needs when we are root. */
 export function makeDataDir(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o711 });
-    mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
+    makeFolders(dataDir, 0o711);
+    makeFolders(join(dataDir, 'logs'), 0o700);
   } catch (error) {
     throw explainFileError(error, dataDir);
+  }
+}
+
+/**
+ * As mkdir with `recursive`, which tries for ever where a file system knows the folder above and
+ * still answers ENOENT, as /proc does.
+ */
+function makeFolders(path: string, mode: number): void {
+  const above = dirname(path);
+  if (above !== path && !existsSync(above)) makeFolders(above, mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
   }
 }
 
@@ -94,6 +116,41 @@ export function apiKeyFile(dataDir: string): ApiKeyFile {
     path,
     read: () => (existsSync(path) ? readSecret(path) : undefined),
     write: (key) => writeWhole(path, `${key}\n`, 0o600),
+    remove: () => rmSync(path, { force: true }),
+  };
+}
+
+const instanceSchema = z.object({
+  apiUrl: z.string(),
+  databaseUrl: z.string(),
+  temporal: z.object({ address: z.string(), uiUrl: z.string().optional() }),
+});
+
+/** Where the parts of the Masar that runs on a data folder are. */
+export type InstanceAddresses = Readonly<z.infer<typeof instanceSchema>>;
+
+export interface InstanceFile {
+  /** Undefined where nobody has run there yet. What it tells holds while somebody does. */
+  read(): InstanceAddresses | undefined;
+  write(addresses: InstanceAddresses): void;
+  remove(): void;
+}
+
+/** Lets other commands find the Masar that runs on this folder. It holds the database's password. */
+export function instanceFile(dataDir: string): InstanceFile {
+  const path = join(dataDir, 'instance.json');
+  return {
+    read: () => {
+      if (!existsSync(path)) return undefined;
+      const text = readSecret(path);
+      try {
+        return instanceSchema.parse(JSON.parse(text));
+      } catch {
+        // Written by another version, or by hand: as good as none.
+        return undefined;
+      }
+    },
+    write: (addresses) => writeWhole(path, `${JSON.stringify(addresses, null, 2)}\n`, 0o600),
     remove: () => rmSync(path, { force: true }),
   };
 }

@@ -5,17 +5,20 @@
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { draftSchema, executionSummarySchema, pageOf } from './api-schemas.ts';
+import { showEnd } from './commands/execution.ts';
+import { followExecution } from './execution-follower.ts';
 import { OperatorError } from './local-process.ts';
+import { createNodeProgress } from './node-progress.ts';
 import type { Terminal } from './terminal.ts';
 
 const EXAMPLE = new URL('../examples/welcome-lead.json', import.meta.url);
-const POLL_MS = 100;
 const RUN_LIMIT_MS = 120_000;
 
 /** Nobody: the domain and the number are reserved for examples (RFC 2606; NANP 555-01xx). */
-const LEAD = {
+export const EXAMPLE_LEAD = {
   name: 'نور الهاشمي',
   email: 'nour@example.com',
   phone: '+12025550143',
@@ -39,12 +42,9 @@ export interface DemoResult {
   readonly temporalUrl: string | undefined;
 }
 
-const exampleSchema = z.looseObject({
-  workflowId: z.string(),
-  name: z.string(),
-  nodes: z.array(z.looseObject({ id: z.string(), type: z.string() })),
-});
-const draftSchema = z.looseObject({
+const exampleSchema = z.looseObject({ workflowId: z.string(), name: z.string() });
+type Draft = Pick<z.infer<typeof draftSchema>, 'draftVersion' | 'publishedVersion' | 'isActive'>;
+const storedSchema = z.looseObject({
   draftVersion: z.number(),
   publishedVersion: z.number().nullable(),
   isActive: z.boolean(),
@@ -52,73 +52,65 @@ const draftSchema = z.looseObject({
 const eventSchema = z.looseObject({
   executions: z.array(z.looseObject({ executionId: z.string(), workflowId: z.string() })),
 });
-const problemSchema = z.looseObject({
-  message: z.string().optional(),
-  detail: z.string().optional(),
-});
-const executionSchema = z.looseObject({
-  status: z.string(),
-  durationMs: z.number().nullish(),
-  error: z.looseObject({ message: z.string() }).nullish(),
-  nodes: z.array(
-    z.looseObject({
-      nodeId: z.string(),
-      name: z.string(),
-      connector: z.string().nullish(),
-      iteration: z.string(),
-      status: z.string(),
-      attempts: z.number(),
-      durationMs: z.number().nullish(),
-      error: z.looseObject({ message: z.string() }).nullish(),
-    }),
-  ),
-  links: z.looseObject({ temporal: z.string().nullish() }).optional(),
-});
-type Execution = z.infer<typeof executionSchema>;
-type NodeOfExecution = Execution['nodes'][number];
-const listSchema = z.looseObject({
-  items: z.array(z.looseObject({ executionId: z.string(), workflowId: z.string() })),
-  nextCursor: z.string().nullable(),
-});
 
 /**
  * Publishes the example, fires one event, and follows the run that it starts, a line per change.
- * @throws OperatorError `demo_failed` where the API refuses or the run does not end in time
+ * @throws OperatorError where the API refuses, `demo_failed` where the run does not end in time
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
-  const { terminal } = options;
-  const call = apiCaller(options);
+  const { terminal, apiUrl, signal } = options;
+  const api = createApiClient({ url: apiUrl, key: options.apiKey, keySource: 'the data folder' });
   const example = exampleSchema.parse(JSON.parse(await readFile(EXAMPLE, 'utf8')));
-  await putExample(call, example, options);
+  await putExample(api, example, options);
 
-  const fired = await call('POST', '/api/events', eventSchema, {
-    type: 'lead.created',
-    lead: LEAD,
+  const fired = await api.call('POST', '/api/events', eventSchema, {
+    body: { type: 'lead.created', lead: EXAMPLE_LEAD },
+    signal,
   });
-  const execution = fired.executions.find(({ workflowId }) => workflowId === example.workflowId);
-  if (execution === undefined) {
+  const started = fired.executions.find(({ workflowId }) => workflowId === example.workflowId);
+  if (started === undefined) {
     throw new OperatorError(
       'demo_failed',
-      `The event lead.created did not start the example: ${example.workflowId} is unpublished or listens to another event. Publish it (POST /api/workflows/${example.workflowId}/publish), or start with --no-demo.`,
+      `The event lead.created did not start the example: ${example.workflowId} is unpublished or listens to another event. Publish it ("masar workflow publish ${example.workflowId}"), or start with --no-demo.`,
     );
   }
   terminal.line();
-  terminal.line(`${terminal.bold(example.name)}  for ${LEAD.name}, fired as lead.created`);
-  const ended = await follow(call, execution.executionId, example, options);
-  const succeeded = ended.status === 'succeeded';
-  const took = typeof ended.durationMs === 'number' ? ` in ${ended.durationMs} ms` : '';
-  const why = ended.error?.message === undefined ? '' : `: ${ended.error.message}`;
-  terminal.line(`  ${succeeded ? '✓' : '✗'} ${terminal.bold(ended.status)}${took}${why}`);
-  return { succeeded, temporalUrl: ended.links?.temporal ?? undefined };
+  terminal.line(`${terminal.bold(example.name)}  for ${EXAMPLE_LEAD.name}, fired as lead.created`);
+  const progress = createNodeProgress(terminal);
+  const late = AbortSignal.timeout(RUN_LIMIT_MS);
+  const ended = await followExecution(api, started.executionId, {
+    onNode: progress.show,
+    onExecution: ({ nodes }) => progress.expect(nodes),
+    // Waits for a person, and there is none in a demo.
+    until: ({ status }) => status === 'unknown',
+    signal: AbortSignal.any([signal, late]),
+  }).catch((error: unknown) => {
+    if (!late.aborted) throw error;
+    throw new OperatorError(
+      'demo_failed',
+      `The example has not ended within ${RUN_LIMIT_MS / 1000} s; it goes on. Look at it with "masar execution show ${started.executionId}", and at the worker's log.`,
+    );
+  });
+  progress.end();
+  showEnd(terminal, ended);
+  return {
+    succeeded: ended.status === 'succeeded',
+    temporalUrl: ended.links?.temporal ?? undefined,
+  };
 }
+
+/** What has not ended yet; `unknown` is there only while a person may still resolve it. */
+const UNFINISHED = ['queued', 'running', 'waiting', 'paused', 'unknown'];
 
 /** How many executions of earlier starts go on now; at most 100 are counted. */
 export async function countUnfinished(
-  options: Pick<DemoOptions, 'apiUrl' | 'apiKey' | 'signal'>,
+  api: ApiClient,
 ): Promise<{ readonly count: number; readonly more: boolean }> {
-  const call = apiCaller(options);
-  const page = await call('GET', '/api/executions?status=running&limit=100', listSchema);
-  return { count: page.items.length, more: page.nextCursor !== null };
+  const page = await api.call('GET', '/api/executions', pageOf(executionSummarySchema), {
+    query: { status: UNFINISHED.join(','), limit: '100' },
+  });
+  const open = page.items.filter(({ endedAt }) => typeof endedAt !== 'string');
+  return { count: open.length, more: page.nextCursor !== null };
 }
 
 /** True if the API knows the key. */
@@ -138,15 +130,15 @@ export async function isKeyAccepted(
  * ours: a draft that somebody has changed since, or has taken out of use, is theirs.
  */
 async function putExample(
-  call: ApiCall,
+  api: ApiClient,
   example: z.infer<typeof exampleSchema>,
-  { lastPut, rememberPut, terminal }: DemoOptions,
+  { lastPut, rememberPut, terminal, signal }: DemoOptions,
 ): Promise<void> {
   const path = `/api/workflows/${encodeURIComponent(example.workflowId)}`;
   const hash = createHash('sha256').update(JSON.stringify(example)).digest('hex');
-  const mark = (draft: z.infer<typeof draftSchema>): string => `${hash}:${draft.draftVersion}`;
-  const current = await call('GET', path, draftSchema.nullable(), undefined, { missing: null });
-  if (current !== null && current.publishedVersion !== null) {
+  const mark = (draft: Draft): string => `${hash}:${draft.draftVersion}`;
+  const current = await api.find(path, storedSchema);
+  if (current !== undefined && current.publishedVersion !== null) {
     if (lastPut === mark(current)) return;
     const ours = lastPut?.endsWith(`:${current.draftVersion}`) === true;
     if (!ours || !current.isActive) {
@@ -154,105 +146,7 @@ async function putExample(
       return;
     }
   }
-  const draft = await call('PUT', path, draftSchema, example);
-  await call('POST', `${path}/publish`, z.unknown());
+  const draft = await api.call('PUT', path, draftSchema, { body: example, signal });
+  await api.call('POST', `${path}/publish`, z.unknown(), { signal });
   rememberPut(mark(draft));
-}
-
-async function follow(
-  call: ApiCall,
-  executionId: string,
-  example: z.infer<typeof exampleSchema>,
-  { terminal, signal }: DemoOptions,
-): Promise<Execution> {
-  const nameWidth = Math.max(...example.nodes.map(({ name, id }) => String(name ?? id).length));
-  const shown = new Map<string, NodeOfExecution>();
-  const deadline = Date.now() + RUN_LIMIT_MS;
-  for (;;) {
-    const execution = await call('GET', `/api/executions/${executionId}`, executionSchema);
-    for (const node of execution.nodes) {
-      const key = `${node.nodeId}/${node.iteration}`;
-      const before = shown.get(key);
-      if (before?.status === node.status && before.attempts === node.attempts) continue;
-      shown.set(key, node);
-      const line = nodeLine(node, nameWidth, terminal);
-      // Attempt after attempt fails for the same reason: that is told once.
-      const told = before?.error?.message;
-      const reason = node.error?.message;
-      if (line !== undefined) {
-        terminal.line(reason === undefined || reason === told ? line : `${line}  ${reason}`);
-      }
-    }
-    if (ENDED.has(execution.status)) return execution;
-    if (Date.now() > deadline) {
-      throw new OperatorError(
-        'demo_failed',
-        `The example has not ended within ${RUN_LIMIT_MS / 1000} s (status ${execution.status}); it goes on. Look at GET /api/executions/${executionId}, and at the worker's log.`,
-      );
-    }
-    await sleep(POLL_MS, undefined, { signal });
-  }
-}
-
-/** `unknown` waits for a person, and there is none in a demo. */
-const ENDED = new Set(['succeeded', 'failed', 'cancelled', 'timed_out', 'unknown']);
-
-const SIGNS: Readonly<Record<string, string>> = {
-  succeeded: '✓',
-  failed: '✗',
-  skipped: '–',
-  retrying: '↻',
-  waiting: '…',
-  unknown: '?',
-  cancelled: '✗',
-};
-
-/** Undefined for states that pass within moments and say nothing. */
-function nodeLine(node: NodeOfExecution, width: number, terminal: Terminal): string | undefined {
-  const sign = SIGNS[node.status];
-  if (sign === undefined) return undefined;
-  const what = (node.connector ?? 'control').padEnd(14);
-  return `  ${sign} ${node.name.padEnd(width)}  ${terminal.dim(what)} ${howItWent(node)}`;
-}
-
-function howItWent({ status, attempts, durationMs }: NodeOfExecution): string {
-  if (status === 'retrying') return `attempt ${attempts} failed`;
-  return typeof durationMs === 'number' ? `${durationMs} ms` : status;
-}
-
-type ApiCall = <T>(
-  method: 'GET' | 'POST' | 'PUT',
-  path: string,
-  schema: z.ZodType<T>,
-  body?: unknown,
-  options?: { readonly missing: T },
-) => Promise<T>;
-
-function apiCaller({
-  apiUrl,
-  apiKey,
-  signal,
-}: Pick<DemoOptions, 'apiUrl' | 'apiKey' | 'signal'>): ApiCall {
-  return async (method, path, schema, body, options) => {
-    const answer = await fetch(`${apiUrl}${path}`, {
-      method,
-      headers: {
-        'x-api-key': apiKey,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const content: unknown = await answer.json().catch(() => undefined);
-    if (answer.status === 404 && options !== undefined) return options.missing;
-    if (!answer.ok) {
-      const problem = problemSchema.safeParse(content).data;
-      const why = problem?.message ?? problem?.detail ?? 'no explanation';
-      throw new OperatorError(
-        'demo_failed',
-        `The demo ended: ${method} ${path} answered ${answer.status}: ${why}`,
-      );
-    }
-    return schema.parse(content);
-  };
 }

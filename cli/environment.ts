@@ -34,6 +34,7 @@ const variables = z.object({
   PORT: port.default(3000),
   HOST: z.string().default('127.0.0.1'),
   MASAR_DATA: z.string().default('.masar'),
+  MASAR_URL: url(['http:', 'https:']).optional(),
   MASAR_API_KEY: z
     .string()
     .regex(/^[\x21-\x7e]*$/, 'without spaces or characters outside ASCII')
@@ -91,6 +92,8 @@ export interface Environment {
   readonly host: string;
   /** Absolute. */
   readonly dataDir: string;
+  /** The API that the command line talks to, where it is not the one of the data folder. */
+  readonly url: string | undefined;
   /** Becomes the first API key where there is none yet. */
   readonly apiKey: string | undefined;
   readonly databaseUrl: string | undefined;
@@ -210,6 +213,7 @@ function toEnvironment(
     port: values.PORT,
     host: values.HOST,
     dataDir: resolve(values.MASAR_DATA),
+    url: values.MASAR_URL?.replace(/\/+$/, ''),
     apiKey: values.MASAR_API_KEY,
     databaseUrl: values.DATABASE_URL,
     temporal: {

@@ -91,6 +91,20 @@ export function lockInstance(dataDir: string): Lock {
   );
 }
 
+/** Who runs on a data folder now; undefined if nobody does, or there is no such folder. */
+export function instanceHolder(dataDir: string): LockHolder | undefined {
+  const path = join(dataDir, 'instance.lock');
+  try {
+    const found = read(path);
+    const holder = holderSchema.safeParse(found?.value);
+    if (found === undefined || !holder.success) return undefined;
+    return isHeld(holder.data, found.touchedAt) ? holder.data : undefined;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOTDIR') return undefined;
+    throw explainFileError(error, path);
+  }
+}
+
 function place(draft: string, path: string): boolean {
   try {
     linkSync(draft, path);

@@ -1,79 +1,66 @@
-/** The command line: `node cli/main.ts <command>`. `npm start` is `up`. */
+/** The command line: `node cli/main.ts <command>`, or `masar <command>`. `npm start` is `up`. */
 
-import { parseArgs } from 'node:util';
-import { loadEnvFile, readEnvironment } from './environment.ts';
+import { CommanderError } from 'commander';
+import { ApiRefusal } from './api-client.ts';
+import type { ExitCode } from './commands/command.ts';
+import { showIssues } from './commands/workflow.ts';
+import { loadEnvFile } from './environment.ts';
 import { OperatorError } from './local-process.ts';
-import { runRoleProcess } from './role-process.ts';
+import { createProgram } from './program.ts';
 
-const USAGE = `Usage: node cli/main.ts <command>
+const USAGE_ERROR = 2;
 
-  up [--once] [--no-demo]   everything on this machine; --once ends after the demo (npm start)
-  api                       the HTTP API alone
-  worker                    a worker alone
-  emulators                 the local stand-ins for providers alone
-  migrate                   brings the database to the newest schema, makes the first API key
-
-Settings come from the environment and from .env; .env.example explains each.
-`;
-
-async function main(args: string[]): Promise<number | undefined> {
-  const { positionals, values } = parseCommandLine(args);
-  if (values.help === true) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const [command = 'up', ...rest] = positionals;
-  if (rest.length > 0) throw usage(`Unexpected argument: ${rest.join(' ')}.`);
+/** @returns the exit code; undefined where a role's process ends itself */
+async function main(args: readonly string[]): Promise<ExitCode> {
   loadEnvFile(process.cwd());
-  // Each role loads only what it needs: the API has no isolate, the emulators no Temporal.
-  switch (command) {
-    case 'up': {
-      const { up } = await import('./up.ts');
-      return up({ once: values.once === true, demo: values['no-demo'] !== true });
-    }
-    case 'api': {
-      const { runApi } = await import('../api/main.ts');
-      await runRoleProcess('api', runApi);
-      return undefined;
-    }
-    case 'worker': {
-      const { runWorker } = await import('../workers/main.ts');
-      await runRoleProcess('worker', runWorker);
-      return undefined;
-    }
-    case 'emulators': {
-      const { runEmulators } = await import('../workers/emulators.ts');
-      await runRoleProcess('emulators', runEmulators);
-      return undefined;
-    }
-    case 'migrate': {
-      const { migrateCommand } = await import('./migrate-command.ts');
-      await migrateCommand(readEnvironment(process.env));
-      return 0;
-    }
-    default:
-      throw usage(`There is no command ${command}.`);
-  }
+  let code: ExitCode;
+  await createProgram((value) => {
+    code = value;
+  }).parseAsync([...args], { from: 'user' });
+  return code;
 }
 
-function parseCommandLine(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        once: { type: 'boolean' },
-        'no-demo': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
-  }
+/** Help that was asked for is no error; a group without its command is. */
+function isAskedFor({ code }: CommanderError): boolean {
+  return code === 'commander.helpDisplayed' || code === 'commander.version';
 }
 
-function usage(problem: string): OperatorError {
-  return new OperatorError('usage', `${problem}\n\n${USAGE}`);
+interface End {
+  readonly code: number;
+  /** For stderr; empty where all was said already. */
+  readonly text: string;
+}
+
+function explain(error: unknown, json: boolean): End {
+  if (error instanceof CommanderError) {
+    if (isAskedFor(error)) return { code: 0, text: '' };
+    // commander has shown the group's help already: on demand (0), or for want of a command.
+    if (error.code === 'commander.help') {
+      return { code: error.exitCode === 0 ? 0 : USAGE_ERROR, text: '' };
+    }
+    const message = error.message.replace(/^error: /, '');
+    const text = json
+      ? JSON.stringify({ error: 'usage', message })
+      : `${message}\n\nSee "masar --help", or --help after a command.`;
+    return { code: USAGE_ERROR, text };
+  }
+  if (!(error instanceof OperatorError)) {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = json
+      ? JSON.stringify({ error: 'internal_error', message: stack })
+      : `\nSomething went wrong that Masar does not know:\n${stack}`;
+    return { code: 1, text };
+  }
+  const code = error.code === 'usage' ? USAGE_ERROR : 1;
+  const refusal = error instanceof ApiRefusal ? error : undefined;
+  if (json) {
+    const named = refusal?.problem ?? error.code;
+    const more = refusal === undefined ? {} : { status: refusal.status, issues: refusal.issues };
+    return { code, text: JSON.stringify({ error: named, message: error.message, ...more }) };
+  }
+  const lines = [`\n${error.message}`];
+  showIssues({ line: (text = '') => void lines.push(text) }, refusal?.issues ?? []);
+  return { code, text: lines.join('\n') };
 }
 
 try {
@@ -81,9 +68,7 @@ try {
   // A role's process ends itself; everything else has nothing left to do, whatever still lingers.
   if (code !== undefined) process.exit(code);
 } catch (error) {
-  const text =
-    error instanceof OperatorError
-      ? error.message
-      : `Something went wrong that Masar does not know:\n${error instanceof Error ? error.stack : String(error)}`;
-  process.stderr.write(`\n${text}\n`, () => process.exit(1));
+  const { code, text } = explain(error, process.argv.includes('--json'));
+  if (text === '') process.exit(code);
+  process.stderr.write(`${text}\n`, () => process.exit(code));
 }

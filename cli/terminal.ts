@@ -18,9 +18,9 @@ export function createTerminal(
   err: NodeJS.WriteStream = process.stderr,
 ): Terminal {
   const live = out.isTTY === true;
-  const styled = live && out.hasColors();
+  const styled = live && out.hasColors() && (process.env.NO_COLOR ?? '') === '';
   let pending = false;
-  let updatedAt = Number.NEGATIVE_INFINITY;
+  let updatedAt = Date.now();
   // The terminal can go away before we do (SIGHUP, a closed pipe); that must not stop a shutdown.
   out.on('error', () => undefined);
   err.on('error', () => undefined);
@@ -49,5 +49,17 @@ export function createTerminal(
     },
     bold: (text) => (styled ? `\x1b[1m${text}\x1b[22m` : text),
     dim: (text) => (styled ? `\x1b[2m${text}\x1b[22m` : text),
+  };
+}
+
+/** A terminal for machine output: nothing but the result goes to stdout, problems go to stderr. */
+export function createQuietTerminal(err: NodeJS.WriteStream = process.stderr): Terminal {
+  const silent = (): void => undefined;
+  return {
+    line: silent,
+    warn: (text) => void err.write(`${JSON.stringify({ warning: text })}\n`),
+    update: silent,
+    bold: (text) => text,
+    dim: (text) => text,
   };
 }

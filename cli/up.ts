@@ -10,10 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { migrate } from '../db/migrate.ts';
+import { createApiClient } from './api-client.ts';
 import { ensureApiKey, showKey, workingKey } from './api-key.ts';
-import { choosePorts, encryptionKey, makeDataDir, type Ports } from './data-files.ts';
+import { browserHost, type CommandContext } from './command-context.ts';
+import { choosePorts, encryptionKey, instanceFile, makeDataDir, type Ports } from './data-files.ts';
 import { countUnfinished, runDemo } from './demo.ts';
-import { type Environment, readEnvironment } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { lockInstance } from './instance-lock.ts';
 import {
   freePort,
@@ -32,7 +34,7 @@ import {
   type TemporalServer,
 } from './servers.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
-import { createTerminal, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 export interface UpOptions {
   /** End after the demo. */
@@ -49,9 +51,8 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
  * @returns the exit code, after everything was stopped
  * @throws OperatorError where something cannot be brought up, after everything was stopped
  */
-export async function up(options: UpOptions): Promise<number> {
-  const terminal = createTerminal();
-  const environment = readEnvironment(process.env);
+export async function up(options: UpOptions, output: CommandContext): Promise<number> {
+  const { terminal, environment } = output;
   const stopping = new AbortController();
   const stops: (() => Promise<void> | void)[] = [];
   let supervisor: Supervisor | undefined;
@@ -78,7 +79,7 @@ export async function up(options: UpOptions): Promise<number> {
     const lock = lockInstance(environment.dataDir);
     stops.push(() => lock.release());
     supervisor = createSupervisor({ logsDir: join(environment.dataDir, 'logs'), terminal });
-    return await run({ environment, options, terminal, stopping, stops, supervisor });
+    return await run({ environment, options, output, terminal, stopping, stops, supervisor });
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
     if (stopping.signal.reason instanceof Interrupted) return options.once ? 130 : 0;
@@ -96,11 +97,13 @@ export async function up(options: UpOptions): Promise<number> {
 class Interrupted extends Error {}
 
 /**
- * `npm start` that gets SIGTERM ends without telling us; whoever stopped it means everything.
+ * `npm start` that gets SIGTERM ends without telling us, as the launcher (masar.mjs) that is
+ * killed; whoever stopped it means everything.
  * Between npm and us there may be a shell.
  */
 function watchLauncher(onGone: () => void): NodeJS.Timeout | undefined {
-  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const { npm_lifecycle_event: script, MASAR_LAUNCHER: launcher } = process.env;
+  if (script === undefined && launcher === undefined) return undefined;
   const parent = process.ppid;
   const throughShell = /^\S*sh -c /.test(processCommand(parent) ?? '');
   const npm = throughShell ? (parentOf(parent) ?? parent) : parent;
@@ -116,6 +119,7 @@ function watchLauncher(onGone: () => void): NodeJS.Timeout | undefined {
 interface Run {
   readonly environment: Environment;
   readonly options: UpOptions;
+  readonly output: CommandContext;
   readonly terminal: Terminal;
   readonly stopping: AbortController;
   /** What to stop at the end, in the order in which it was started. */
@@ -150,12 +154,29 @@ async function run(context: Run): Promise<number> {
   );
   const apiUrl = `http://${browserHost(environment.host)}:${port}`;
   await untilHealthy(apiUrl, signal);
+  const addresses = instanceFile(environment.dataDir);
+  stops.push(() => addresses.remove());
+  addresses.write({
+    apiUrl,
+    databaseUrl: postgres.address,
+    temporal: {
+      address: temporal.address,
+      ...(temporal.uiUrl === undefined ? {} : { uiUrl: temporal.uiUrl }),
+    },
+  });
   terminal.line(`Masar        ready on ${apiUrl}`);
   if (newKey !== undefined) showKey(newKey, environment, terminal);
 
   const apiKey = await workingKey(environment, apiUrl, signal);
-  if (apiKey !== undefined) await mentionUnfinished({ apiUrl, apiKey, signal }, terminal);
+  if (apiKey !== undefined) await mentionUnfinished(apiUrl, apiKey, terminal);
   const demo = await demoOrReason(context, apiUrl, apiKey);
+  context.output.piece({
+    event: 'ready',
+    apiUrl,
+    temporalUrl: temporal.uiUrl ?? null,
+    dataDir: environment.dataDir,
+    demoSucceeded: demo?.succeeded ?? null,
+  });
   showLinks(terminal, apiUrl, demo?.temporalUrl ?? temporal.uiUrl);
   if (options.once) return demo?.succeeded === true ? 0 : 1;
 
@@ -276,9 +297,11 @@ async function untilHealthy(apiUrl: string, signal: AbortSignal): Promise<void> 
 }
 
 async function mentionUnfinished(
-  api: { readonly apiUrl: string; readonly apiKey: string; readonly signal: AbortSignal },
+  apiUrl: string,
+  apiKey: string,
   terminal: Terminal,
 ): Promise<void> {
+  const api = createApiClient({ url: apiUrl, key: apiKey, keySource: 'the data folder' });
   const { count, more } = await countUnfinished(api);
   if (count === 0) return;
   terminal.line(
@@ -346,12 +369,6 @@ function readIfThere(path: string): string | undefined {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/** An address that listens everywhere is not one that a browser can open. */
-function browserHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function showLinks(terminal: Terminal, apiUrl: string, temporalUrl: string | undefined): void {
