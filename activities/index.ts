@@ -10,6 +10,8 @@ import type { SubworkflowSource } from './subworkflow-source.ts';
 export interface ActivityDeps extends RunNodeDeps {
   readonly manifests: readonly ConnectorManifest[];
   readonly subworkflows: SubworkflowSource;
+  /** Told whenever an execution has ended. */
+  readonly ended?: () => void;
   /** How operations act, by `<connector>.<operation>`. */
   readonly operations: ReadonlyMap<string, Operation>;
 }
@@ -30,6 +32,7 @@ export function createActivities(
     'execution.end': async ({ executionId, end, records }) => {
       await ledger.record(executionId, records);
       await ledger.end(executionId, end);
+      deps.ended?.();
     },
     'execution.status': async ({ executionId, status, records }) => {
       await ledger.record(executionId, records ?? []);

@@ -1,4 +1,6 @@
 /** What every kind of start has in common: its key, its id, and the moment of being accepted. */
+import type { Admission } from '../db/admission.ts';
+import type { ExecutionRules } from '../db/execution-rules.ts';
 import type {
   ExecutionRepository,
   NewExecution,
@@ -24,12 +26,35 @@ export interface Accepted {
 
 export interface AcceptanceDeps {
   readonly executions: ExecutionRepository;
+  readonly admission: Admission;
   readonly dispatcher: StartDispatcher;
   readonly fingerprint: Fingerprint;
 }
 
-export function createAcceptance({ executions, dispatcher, fingerprint }: AcceptanceDeps) {
+export function createAcceptance(deps: AcceptanceDeps) {
+  const { executions, admission, dispatcher, fingerprint } = deps;
+
+  /**
+   * Hands an accepted execution over, unless it has to wait for others; it may be others' turn then.
+   * The answer never depends on it: what isn't handed over here, workers find.
+   */
+  async function handOver(start: StartableExecution, rules: ExecutionRules): Promise<void> {
+    const { concurrency } = rules;
+    if (concurrency === undefined) {
+      dispatcher.submit(start);
+      return;
+    }
+    const { projectId } = start;
+    for (const executionId of await admission.admit({ projectId, key: concurrency.key })) {
+      const admitted =
+        executionId === start.executionId ? start : await executions.findStartable(executionId);
+      if (admitted !== undefined) dispatcher.submit(admitted);
+    }
+  }
+
   return {
+    handOver,
+
     /** @param subject what is started or repeated: the same key may be used once for each */
     keyFor(
       kind: string,
@@ -54,7 +79,7 @@ export function createAcceptance({ executions, dispatcher, fingerprint }: Accept
       refuseTooLarge(execution, plan);
       const written = await executions.insert(execution);
       if (written === undefined) return false;
-      dispatcher.submit({
+      const start = {
         executionId: execution.executionId,
         projectId: execution.projectId,
         mode: execution.mode,
@@ -65,7 +90,8 @@ export function createAcceptance({ executions, dispatcher, fingerprint }: Accept
         trigger: execution.trigger,
         ...(execution.kept === undefined ? {} : { kept: execution.kept }),
         ...(description === undefined ? {} : { description }),
-      } satisfies StartableExecution);
+      } satisfies StartableExecution;
+      await handOver(start, execution.rules ?? {});
       return true;
     },
   };

@@ -6,6 +6,7 @@ import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import { describeError, type Logger } from '../cli/logger.ts';
 import type { ConnectorManifest } from '../connectors/contract.ts';
+import { createAdmission } from '../db/admission.ts';
 import type { Database } from '../db/connection.ts';
 import type { ExecutionListener } from '../db/execution-listener.ts';
 import { createLedger } from '../db/ledger.ts';
@@ -79,7 +80,9 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
   const credentials = createCredentialRepository(database);
   const reader = createExecutionReader({ executions, logs, listener: deps.listener });
   const control = createExecutionControl({ client, ledger: createLedger(database) });
+  const admission = createAdmission(database);
   const retries = createRetryService({
+    admission,
     settings,
     catalog,
     executions,
@@ -88,6 +91,7 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
     fingerprint: vault.fingerprint,
   });
   const starts = createStartService({
+    admission,
     settings,
     catalog,
     executions,

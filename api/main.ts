@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { RoleEnvironment } from '../cli/environment.ts';
+import { environmentCredentials } from '../cli/execution-mode.ts';
 import { OperatorError, systemErrorCode } from '../cli/local-process.ts';
 import { createLogger, describeError, type Logger } from '../cli/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
@@ -120,11 +121,7 @@ function toSettings(environment: RoleEnvironment): ApiSettings {
     defaultMode: environment.mode,
     temporalUiUrl: environment.temporalUiUrl,
     temporalNamespace: environment.temporal.namespace,
-    environmentCredentials: new Set(
-      CONNECTOR_MANIFESTS.filter(
-        ({ credential }) => credential?.fromEnvironment?.(environment.providers) !== undefined,
-      ).map(({ type }) => type),
-    ),
+    environmentCredentials: environmentCredentials(CONNECTOR_MANIFESTS, environment.providers),
   };
 }
 

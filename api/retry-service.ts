@@ -4,6 +4,7 @@ import type { ExecutionRepository } from '../db/repositories/executions.ts';
 import type { ExecutionTrigger } from '../workflows/contract.ts';
 import { type Accepted, createAcceptance, idFor, requireSameRequest } from './acceptance.ts';
 import type { ExecutionReading } from './execution-reader.ts';
+import { rulesOf } from './execution-rules.ts';
 import { hasEnded } from './execution-view.ts';
 import { downstreamOf, findDoubt, keptResults } from './kept-results.ts';
 import { ApiError } from './problem.ts';
@@ -11,7 +12,7 @@ import { inProgress, unknownWorkflow } from './refusals.ts';
 import { type CredentialCheckDeps, requireCredentials } from './required-credentials.ts';
 import type { StartServiceDeps } from './start-service.ts';
 
-export type RetryServiceDeps = Pick<StartServiceDeps, 'dispatcher' | 'fingerprint'> &
+export type RetryServiceDeps = Pick<StartServiceDeps, 'admission' | 'dispatcher' | 'fingerprint'> &
   CredentialCheckDeps & {
     readonly catalog: readonly ConnectorManifest[];
     readonly executions: ExecutionRepository;
@@ -95,6 +96,7 @@ export function createRetryService(deps: RetryServiceDeps) {
         await requireCredentials(deps, projectId, { ...plan, nodes });
       }
       const accepted: Accepted = { executionId, workflowId, version };
+      const trigger = retryTrigger(original.trigger, ofExecutionId, fromNode);
       const written = await accept(
         {
           ...accepted,
@@ -105,10 +107,17 @@ export function createRetryService(deps: RetryServiceDeps) {
           lead: original.lead,
           saveLead: false,
           input: original.input,
-          trigger: retryTrigger(original.trigger, ofExecutionId, fromNode),
+          trigger,
           mode,
           kept,
           requestKey,
+          anyVersion: true,
+          rules: rulesOf(facts.settings, {
+            plan,
+            lead: original.lead,
+            input: original.input,
+            trigger,
+          }),
         },
         plan,
         original.description,

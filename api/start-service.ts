@@ -1,14 +1,18 @@
 /** Accepts executions: of a published definition, of a single node, and those that events start. */
+import { executionMode, type Mode } from '../cli/execution-mode.ts';
 import type { ConnectorManifest } from '../connectors/contract.ts';
+import type { Admission } from '../db/admission.ts';
 import type { CredentialRepository } from '../db/repositories/credentials.ts';
-import type { EventRepository, StartedExecution } from '../db/repositories/events.ts';
+import type { EventRepository, StartedExecution, StartProblem } from '../db/repositories/events.ts';
 import { LeadNotFoundError } from '../db/repositories/events.ts';
 import type { ExecutionRepository, StartFacts } from '../db/repositories/executions.ts';
+import type { ExecutionTrigger } from '../workflows/contract.ts';
 import type { Definition } from '../workflows/graph/definition.ts';
 import type { Json, JsonObject } from '../workflows/graph/json.ts';
 import { planSingleNode } from '../workflows/graph/plan.ts';
 import { validateDefinition } from '../workflows/graph/validate.ts';
 import { type Accepted, createAcceptance, idFor, requireSameRequest } from './acceptance.ts';
+import { rulesOf } from './execution-rules.ts';
 import type { Fingerprint } from './idempotency.ts';
 import { newExecutionId, newLeadId } from './identifiers.ts';
 import type { PlanCache } from './plan-cache.ts';
@@ -23,6 +27,8 @@ export interface StartRequest {
   readonly lead?: JsonObject | undefined;
   readonly input: JsonObject;
   readonly mode?: 'live' | 'sandbox' | undefined;
+  /** What starts it; `{ type: 'api' }` where left out. */
+  readonly trigger?: ExecutionTrigger | undefined;
 }
 
 export interface SingleNodeRequest {
@@ -41,6 +47,15 @@ export interface EventRequest {
   readonly leadId?: string | undefined;
   readonly lead?: JsonObject | undefined;
   readonly data: Json;
+  /** `inbound`: a message; `type` is the connector that it came in through. */
+  readonly source?: 'event' | 'inbound';
+  /** What the executions are told of it, where that isn't the event itself. */
+  readonly trigger?: ExecutionTrigger;
+}
+
+export interface EventOutcome {
+  readonly executions: readonly StartedExecution[];
+  readonly problems: readonly StartProblem[];
 }
 
 export interface StartServiceDeps {
@@ -50,6 +65,7 @@ export interface StartServiceDeps {
   readonly events: EventRepository;
   readonly credentials: CredentialRepository;
   readonly plans: PlanCache;
+  readonly admission: Admission;
   readonly dispatcher: StartDispatcher;
   readonly fingerprint: Fingerprint;
 }
@@ -64,21 +80,21 @@ interface LeadChoice {
 export type StartService = ReturnType<typeof createStartService>;
 
 export function createStartService(deps: StartServiceDeps) {
-  const { settings, catalog, executions, credentials, plans, dispatcher } = deps;
-  const { accept, keyFor } = createAcceptance(deps);
+  const { settings, catalog, executions, credentials, plans } = deps;
+  const { accept, handOver, keyFor } = createAcceptance(deps);
 
-  function modeOf(
-    asked: 'live' | 'sandbox' | undefined,
-    hasCredentials: boolean,
-  ): 'live' | 'sandbox' {
-    if (asked !== undefined) return asked;
-    if (settings.defaultMode !== undefined) return settings.defaultMode;
-    return hasCredentials || settings.environmentCredentials.size > 0 ? 'live' : 'sandbox';
+  function modeOf(asked: Mode | undefined, hasStored: boolean): Mode {
+    return executionMode({
+      asked,
+      configured: settings.defaultMode,
+      hasCredentials: hasStored || settings.environmentCredentials.size > 0,
+    });
   }
 
   return {
     /**
      * @param key the Idempotency-Key, if there is one
+     * @param source what the key belongs to, where that isn't the start by the API
      * @throws ApiError
      */
     async startPublished(
@@ -86,13 +102,19 @@ export function createStartService(deps: StartServiceDeps) {
       workflowId: string,
       request: StartRequest,
       key: string | undefined,
+      source?: string,
     ): Promise<Accepted> {
-      const requestKey = keyFor('start', workflowId, key, request);
+      const trigger = request.trigger ?? { type: 'api' };
+      const requestKey = keyFor(source ?? 'start', workflowId, key, keptOf(request, source));
       const lead = chooseLead(request);
       for (let attempt = 1; ; attempt += 1) {
         const facts = await executions.startFacts(projectId, workflowId, lead.leadId, requestKey);
         requireSameRequest(facts, requestKey);
-        const executionId = idFor(projectId, workflowId, key);
+        const executionId = idFor(
+          projectId,
+          workflowId,
+          key === undefined || source === undefined ? key : `${source} ${key}`,
+        );
         if (requestKey !== undefined && facts.knownRequestHash !== undefined) {
           const known = await executions.find(projectId, executionId);
           if (known !== undefined) return known;
@@ -103,6 +125,7 @@ export function createStartService(deps: StartServiceDeps) {
         }
         const mode = modeOf(request.mode, facts.hasCredentials);
         if (mode === 'live') await requireCredentials(deps, projectId, plan);
+        const startLead = snapshot(lead, facts);
         const accepted = await accept(
           {
             executionId,
@@ -112,18 +135,25 @@ export function createStartService(deps: StartServiceDeps) {
             definitionId,
             plan: null,
             leadId: lead.leadId,
-            lead: snapshot(lead, facts),
+            lead: startLead,
             saveLead: lead.told !== undefined,
             input: request.input,
-            trigger: { type: 'api' },
+            trigger,
             mode,
             requestKey,
+            rules: rulesOf(facts.settings, {
+              plan,
+              // As it is once what the request tells is merged into what is known.
+              lead: startLead === null ? null : { ...facts.lead, ...startLead },
+              input: request.input,
+              trigger,
+            }),
           },
           plan,
           description,
         );
         if (accepted) return { executionId, workflowId, version };
-        // Someone else took the key, or unpublished the definition, between the two statements.
+        // Someone else took the key, or published or unpublished, between the two statements.
         if (attempt >= 3) throw inProgress();
       }
     },
@@ -185,14 +215,12 @@ export function createStartService(deps: StartServiceDeps) {
     },
 
     /**
-     * Records an event and starts every published definition that waits for its type.
-     * @returns the executions that it started, now or when it was first told
+     * Records an event and starts every published definition that waits for its type and whose
+     * filter it passes.
+     * @returns what it started, now or when it was first told, and what it could not start
      * @throws ApiError `lead_not_found`
      */
-    async startByEvent(
-      projectId: string,
-      event: EventRequest,
-    ): Promise<readonly StartedExecution[]> {
+    async startByEvent(projectId: string, event: EventRequest): Promise<EventOutcome> {
       const lead = chooseLead(event);
       const mode =
         settings.defaultMode ?? modeOf(undefined, await credentials.anyExists(projectId));
@@ -201,16 +229,23 @@ export function createStartService(deps: StartServiceDeps) {
           {
             projectId,
             eventId: event.eventId,
+            source: event.source ?? 'event',
             type: event.type,
             leadId: lead.leadId,
             leadData: lead.told === undefined ? null : withoutId(lead.told),
             data: event.data,
+            trigger: event.trigger ?? {
+              type: 'event',
+              event: event.type,
+              eventId: event.eventId,
+              data: event.data,
+            },
             mode,
           },
           newExecutionId,
         );
-        for (const execution of recorded.toStart) dispatcher.submit(execution);
-        return recorded.executions;
+        for (const { start, rules } of recorded.toStart) await handOver(start, rules);
+        return { executions: recorded.executions, problems: recorded.problems };
       } catch (error) {
         if (error instanceof LeadNotFoundError) throw unknownLead();
         throw error;
@@ -258,6 +293,14 @@ export function createStartService(deps: StartServiceDeps) {
       });
     }
   }
+}
+
+/**
+ * What two requests with one key must have in common. A delivery is known by its id alone: a sender
+ * who repeats it may say other things around it, such as the number of the attempt.
+ */
+function keptOf(request: StartRequest, source: string | undefined): unknown {
+  return source === undefined ? request : source;
 }
 
 /** @throws ApiError if the request names two different leads */

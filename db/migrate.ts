@@ -3,12 +3,14 @@ import { connectDatabase } from './connection.ts';
 import * as base from './migrations/0001-base.ts';
 import * as metricsByProject from './migrations/0002-metrics-by-project.ts';
 import * as responses from './migrations/0003-responses.ts';
+import * as triggers from './migrations/0004-triggers.ts';
 
 /** Every migration in order. A shipped one is never edited: what is wrong in it is mended by the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
   { name: '0001-base', migration: base },
   { name: '0002-metrics-by-project', migration: metricsByProject },
   { name: '0003-responses', migration: responses },
+  { name: '0004-triggers', migration: triggers },
 ];
 
 const migrationSource: Knex.MigrationSource<(typeof MIGRATIONS)[number]> = {

@@ -39,8 +39,10 @@ CREATE TABLE event_subscriptions (
   project_id uuid NOT NULL,
   event_type text NOT NULL,
   workflow_id text NOT NULL,
-  CONSTRAINT event_subscriptions_pkey PRIMARY KEY (project_id, event_type, workflow_id),
-  CONSTRAINT event_subscriptions_project_id_workflow_id_fkey FOREIGN KEY (project_id, workflow_id) REFERENCES workflow_definitions(project_id, workflow_id) ON DELETE CASCADE
+  source text NOT NULL DEFAULT 'event'::text,
+  CONSTRAINT event_subscriptions_pkey PRIMARY KEY (project_id, source, event_type, workflow_id),
+  CONSTRAINT event_subscriptions_project_id_workflow_id_fkey FOREIGN KEY (project_id, workflow_id) REFERENCES workflow_definitions(project_id, workflow_id) ON DELETE CASCADE,
+  CONSTRAINT event_subscriptions_source_check CHECK ((source = ANY (ARRAY['event'::text, 'inbound'::text])))
 );
 
 CREATE TABLE events (
@@ -51,6 +53,7 @@ CREATE TABLE events (
   data jsonb,
   executions jsonb NOT NULL DEFAULT '[]'::jsonb,
   received_at timestamp with time zone NOT NULL DEFAULT now(),
+  problems jsonb NOT NULL DEFAULT '[]'::jsonb,
   CONSTRAINT events_pkey PRIMARY KEY (project_id, event_id),
   CONSTRAINT events_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
 );
@@ -110,6 +113,12 @@ CREATE TABLE executions (
   checked_at timestamp with time zone,
   response jsonb,
   kept jsonb,
+  concurrency_key text,
+  concurrency_limit integer,
+  admitted_at timestamp with time zone,
+  on_failure text,
+  awaited_by text,
+  follow_up boolean NOT NULL DEFAULT false,
   CONSTRAINT executions_pkey PRIMARY KEY (id),
   CONSTRAINT executions_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
   CONSTRAINT executions_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,
@@ -126,6 +135,21 @@ CREATE TABLE idempotency_keys (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT idempotency_keys_pkey PRIMARY KEY (project_id, key, route),
   CONSTRAINT idempotency_keys_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+);
+
+CREATE TABLE inbound_channels (
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  project_id uuid NOT NULL,
+  connector text NOT NULL,
+  token_hash bytea NOT NULL,
+  key_id text NOT NULL,
+  data_encrypted bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT inbound_channels_pkey PRIMARY KEY (id),
+  CONSTRAINT inbound_channels_project_id_connector_key UNIQUE (project_id, connector),
+  CONSTRAINT inbound_channels_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,
+  CONSTRAINT inbound_channels_token_hash_key UNIQUE (token_hash)
 );
 
 CREATE TABLE leads (
@@ -189,6 +213,42 @@ CREATE TABLE sandbox_messages (
   CONSTRAINT sandbox_messages_connector_unique_key_key UNIQUE (connector, unique_key)
 );
 
+CREATE TABLE schedules (
+  id text NOT NULL,
+  project_id uuid NOT NULL,
+  workflow_id text NOT NULL,
+  trigger_key text NOT NULL,
+  spec jsonb,
+  generation integer NOT NULL DEFAULT 1,
+  changed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  applied_generation integer NOT NULL DEFAULT 0,
+  checked_at timestamp with time zone,
+  next_try_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  error text,
+  last_fired_at timestamp with time zone,
+  last_execution_id text,
+  last_problem text,
+  CONSTRAINT schedules_pkey PRIMARY KEY (id),
+  CONSTRAINT schedules_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,
+  CONSTRAINT schedules_project_id_workflow_id_trigger_key_key UNIQUE (project_id, workflow_id, trigger_key)
+);
+
+CREATE TABLE webhooks (
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  project_id uuid NOT NULL,
+  workflow_id text NOT NULL,
+  trigger_key text NOT NULL,
+  token_hash bytea NOT NULL,
+  key_id text NOT NULL,
+  token_encrypted bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  rotated_at timestamp with time zone,
+  CONSTRAINT webhooks_pkey PRIMARY KEY (id),
+  CONSTRAINT webhooks_project_id_workflow_id_fkey FOREIGN KEY (project_id, workflow_id) REFERENCES workflow_definitions(project_id, workflow_id) ON DELETE CASCADE,
+  CONSTRAINT webhooks_project_id_workflow_id_trigger_key_key UNIQUE (project_id, workflow_id, trigger_key),
+  CONSTRAINT webhooks_token_hash_key UNIQUE (token_hash)
+);
+
 CREATE TABLE workflow_definitions (
   id uuid NOT NULL DEFAULT gen_random_uuid(),
   project_id uuid NOT NULL,
@@ -205,6 +265,8 @@ CREATE TABLE workflow_definitions (
   created_by text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  published_triggers jsonb,
+  published_settings jsonb,
   CONSTRAINT workflow_definitions_pkey PRIMARY KEY (id),
   CONSTRAINT workflow_definitions_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,
   CONSTRAINT workflow_definitions_project_id_workflow_id_key UNIQUE (project_id, workflow_id)
@@ -232,15 +294,20 @@ CREATE INDEX execution_logs_workflow_lead ON public.execution_logs USING btree (
 CREATE INDEX executions_by_lead ON public.executions USING btree (project_id, lead_id, queued_at DESC, id DESC);
 CREATE INDEX executions_by_status ON public.executions USING btree (project_id, status, queued_at DESC, id DESC);
 CREATE INDEX executions_by_workflow ON public.executions USING btree (project_id, workflow_id, queued_at DESC, id DESC);
+CREATE INDEX executions_concurrency ON public.executions USING btree (project_id, concurrency_key, queued_at, id) WHERE ((concurrency_key IS NOT NULL) AND (status <> ALL (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text])));
+CREATE INDEX executions_follow_up ON public.executions USING btree (ended_at) WHERE (follow_up AND (status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text])));
 CREATE INDEX executions_list ON public.executions USING btree (project_id, queued_at DESC, id DESC);
 CREATE INDEX executions_open ON public.executions USING btree (queued_at) WHERE (status <> ALL (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text]));
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
+CREATE INDEX leads_by_phone ON public.leads USING btree (project_id, regexp_replace((data ->> 'phone'::text), '\D'::text, ''::text, 'g'::text));
 CREATE INDEX leads_list ON public.leads USING btree (project_id, created_at, id);
 CREATE INDEX sandbox_messages_execution ON public.sandbox_messages USING btree (execution_id);
 CREATE INDEX sandbox_messages_lookup ON public.sandbox_messages USING btree (connector, lookup_key);
+CREATE INDEX schedules_due ON public.schedules USING btree (next_try_at);
 CREATE INDEX workflow_definitions_list ON public.workflow_definitions USING btree (project_id, created_at, id);
 
 CREATE TRIGGER credentials_updated BEFORE UPDATE ON public.credentials FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER inbound_channels_updated BEFORE UPDATE ON public.inbound_channels FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER leads_updated BEFORE UPDATE ON public.leads FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER workflow_definitions_updated BEFORE UPDATE ON public.workflow_definitions FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 

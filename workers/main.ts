@@ -1,12 +1,13 @@
 /** The worker role: workflows, the activities of every connector, and the reconciler. */
 import { DefaultLogger, type LogLevel, Runtime, Worker } from '@temporalio/worker';
-import { createActivities } from '../activities/index.ts';
+import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { createSandboxPool } from '../activities/sandbox/pool.ts';
 import type { RoleEnvironment } from '../cli/environment.ts';
 import { createLogger, describeError, type Logger } from '../cli/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { createOperations } from '../connectors/operations.ts';
 import { createOutbound } from '../connectors/outbound.ts';
+import { createAdmission } from '../db/admission.ts';
 import { connectDatabase } from '../db/connection.ts';
 import { createLedger } from '../db/ledger.ts';
 import { createCredentialRepository } from '../db/repositories/credentials.ts';
@@ -18,6 +19,8 @@ import { ensureSearchAttributes } from '../temporal/ensure-search-attributes.ts'
 import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { TASK_QUEUES } from '../workflows/contract.ts';
 import { createCredentialSource } from './credential-source.ts';
+import { startFollowUps } from './follow-ups.ts';
+import { createPublishedStarts } from './published-starts.ts';
 import { startReconciler } from './reconciler.ts';
 import { createSubworkflowSource } from './subworkflow-source.ts';
 import { WORKER_TUNING } from './tuning.ts';
@@ -54,9 +57,20 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     httpEmulatorUrl: async () => (await emulators.find('http'))?.url,
   });
   const executions = createExecutionRepository(database);
+  const [client, connection, workflowBundle] = await Promise.all([
+    connectClient(environment.temporal),
+    connectWorker(environment.temporal),
+    bundleWorkflows(),
+  ]);
+  const log: ActivityDeps['log'] = (message, fields) => logger.info(message, fields);
+  const admission = createAdmission(database);
+  const start = createExecutionStarter({ client });
+  const starts = createPublishedStarts({ executions, admission, start });
+  const followUps = startFollowUps({ database, client, admission, starts, log });
   const activities = createActivities({
     ledger,
-    subworkflows: createSubworkflowSource({ executions }),
+    subworkflows: createSubworkflowSource({ starts }),
+    ended: followUps.poke,
     manifests: CONNECTOR_MANIFESTS,
     operations: operations.byType,
     credentials: createCredentialSource({
@@ -66,14 +80,9 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
       vault: createVault(environment.encryptionKey),
       env: environment.providers,
     }),
-    log: (message, fields) => logger.info(message, fields),
+    log,
   });
 
-  const [client, connection, workflowBundle] = await Promise.all([
-    connectClient(environment.temporal),
-    connectWorker(environment.temporal),
-    bundleWorkflows(),
-  ]);
   const { namespace } = environment.temporal;
   await ensureSearchAttributes(client.connection, namespace).catch((error: unknown) =>
     logger.warn('Search attributes were not checked.', describeError(error)),
@@ -101,8 +110,8 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     ledger,
     client,
     executions,
-    start: createExecutionStarter({ client }),
-    log: (message, fields) => logger.info(message, fields),
+    start,
+    log,
   });
   logger.info('The worker is ready.', { namespace });
 
@@ -110,6 +119,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     ended: running.then(() => undefined),
     stop: async () => {
       await reconciler.stop();
+      await followUps.stop();
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await operations.close();

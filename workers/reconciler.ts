@@ -82,6 +82,7 @@ const DUE_SQL = `
     SELECT id FROM executions
     WHERE status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out')
       AND coalesce(checked_at, queued_at) < now() - make_interval(secs => :graceSeconds)
+      AND (concurrency_key IS NULL OR admitted_at IS NOT NULL)
     ORDER BY checked_at NULLS FIRST, queued_at
     LIMIT :batch
     FOR UPDATE SKIP LOCKED

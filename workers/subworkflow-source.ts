@@ -1,56 +1,39 @@
 import { createHash } from 'node:crypto';
 import type { SubworkflowSource } from '../activities/subworkflow-source.ts';
-import type { ExecutionRepository } from '../db/repositories/executions.ts';
 import type { SubworkflowAnswer, SubworkflowRequest } from '../workflows/activity-contract.ts';
+import type { PublishedStarts } from './published-starts.ts';
 
 /** Definitions that may lead to one another; deeper is a cycle in disguise more often than a need. */
 const MAX_DEPTH = 10;
 
 export interface SubworkflowDeps {
-  readonly executions: Pick<ExecutionRepository, 'startFacts' | 'insert' | 'findStartable'>;
+  readonly starts: Pick<PublishedStarts, 'accept'>;
 }
 
 /** Subworkflows from the published definitions of the same project. */
-export function createSubworkflowSource(deps: SubworkflowDeps): SubworkflowSource {
+export function createSubworkflowSource({ starts }: SubworkflowDeps): SubworkflowSource {
   return {
     async prepare(request) {
-      const { projectId, workflowId, ancestors } = request;
       const refused = refusal(request);
       if (refused !== undefined) return refused;
-      const facts = await deps.executions.startFacts(projectId, workflowId, null, undefined);
-      const { definitionId, publishedVersion: version } = facts;
-      if (definitionId === undefined) {
-        return failed(
-          'workflow_not_found',
-          `There is no automation "${workflowId}" in this project.`,
-        );
-      }
-      if (version === null || !facts.isActive) return notPublished(workflowId);
-      const executionId = childId(request);
-      const trigger = {
-        type: 'subworkflow' as const,
-        parentExecutionId: request.parentExecutionId,
-        ancestors,
-      };
-      await deps.executions.insert({
-        executionId,
+      const { projectId, workflowId, leadId, lead, input, mode, ancestors } = request;
+      const result = await starts.accept({
+        executionId: childId(request),
         projectId,
         workflowId,
-        version,
-        definitionId,
-        plan: null,
-        leadId: request.leadId,
-        lead: request.lead,
-        input: request.input,
-        trigger,
-        mode: request.mode,
-        saveLead: false,
-        requestKey: undefined,
+        leadId,
+        lead,
+        input,
+        trigger: {
+          type: 'subworkflow',
+          parentExecutionId: request.parentExecutionId,
+          ancestors,
+        },
+        mode,
       });
-      const start = await deps.executions.findStartable(executionId);
-      if (start === undefined) return notPublished(workflowId);
-      const { description: _description, ...input } = start;
-      return { start: input, summary: `${input.plan.name} · called by ${ancestors.at(-1) ?? ''}` };
+      if ('refused' in result) return { error: result.refused };
+      const { description: _description, ...start } = result.accepted;
+      return { start, summary: `${start.plan.name} · called by ${ancestors.at(-1) ?? ''}` };
     },
   };
 }
@@ -70,13 +53,6 @@ function refusal({ workflowId, ancestors }: SubworkflowRequest): SubworkflowAnsw
     );
   }
   return undefined;
-}
-
-function notPublished(workflowId: string): SubworkflowAnswer {
-  return failed(
-    'workflow_not_published',
-    `The automation "${workflowId}" isn’t published. Publish it first.`,
-  );
 }
 
 function failed(code: string, message: string): SubworkflowAnswer {

@@ -66,6 +66,38 @@ export type ExecutionTrigger =
       readonly event: string;
       readonly eventId: string;
       readonly data: Json;
+    }
+  | {
+      readonly type: 'schedule';
+      /** Key of the trigger in its definition. */
+      readonly trigger: string;
+      /** The time that came, ISO 8601; the start may be later. */
+      readonly scheduledAt: string;
+    }
+  | {
+      readonly type: 'webhook';
+      readonly trigger: string;
+      readonly method: string;
+      readonly headers: JsonObject;
+      readonly query: JsonObject;
+      /** JSON or the fields of a form as they came; any other text as a string. */
+      readonly body: Json;
+    }
+  | {
+      readonly type: 'inbound';
+      readonly connector: string;
+      /** The provider's id of the message. */
+      readonly messageId: string;
+      readonly from: string;
+      readonly text: string | null;
+      /** The message as the provider has it. */
+      readonly message: Json;
+    }
+  | {
+      readonly type: 'failure';
+      /** The execution that failed. */
+      readonly ofExecutionId: string;
+      readonly ofWorkflowId: string;
     };
 
 export interface RunAutomationInput {
@@ -138,3 +170,6 @@ export interface EventSignalInput {
   readonly event: string;
   readonly data: Json;
 }
+
+/** Signal `executionEnded`: tells the workflow that waits for an execution that it has ended. */
+export const EXECUTION_ENDED_SIGNAL = 'executionEnded';

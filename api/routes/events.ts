@@ -22,6 +22,11 @@ const answerSchema = z
   .object({
     eventId: z.string(),
     executions: z.array(z.object({ executionId: executionIdField, workflowId: z.string() })),
+    problems: z
+      .array(z.object({ workflowId: z.string(), code: z.string(), message: z.string() }))
+      .meta({
+        description: 'Workflows that wait for such events but were not started, and why',
+      }),
   })
   .meta({ id: 'EventAnswer' });
 
@@ -32,7 +37,7 @@ export function eventRoutes({ starts }: { readonly starts: StartService }): Endp
       path: '/events',
       operationId: 'sendEvent',
       tag: 'Events',
-      summary: 'Tell of an event, which starts every published workflow that waits for its type',
+      summary: 'Tell of an event, which starts every published workflow whose trigger it matches',
       description:
         'The same eventId again gets the same answer and starts nothing. `lead` is merged into what is known of the lead.',
       idempotency: 'own',
@@ -41,14 +46,17 @@ export function eventRoutes({ starts }: { readonly starts: StartService }): Endp
       responses: { 202: { description: 'What it started', schema: answerSchema } },
     }).handledBy(async ({ caller, body, idempotencyKey }) => {
       const eventId = body.eventId ?? idempotencyKey ?? newEventId();
-      const executions = await starts.startByEvent(caller.projectId, {
+      const { executions, problems } = await starts.startByEvent(caller.projectId, {
         eventId,
         type: body.type,
         leadId: body.leadId,
         lead: body.lead,
         data: body.data ?? null,
       });
-      return { status: 202, body: { eventId, executions: [...executions] } };
+      return {
+        status: 202,
+        body: { eventId, executions: [...executions], problems: [...problems] },
+      };
     }),
   ];
 }

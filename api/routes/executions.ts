@@ -38,6 +38,9 @@ const startSchema = z
     lead: leadField.optional(),
     input: jsonObjectField.optional(),
     mode: modeField.optional(),
+    trigger: z.enum(['api', 'manual']).optional().meta({
+      description: '`manual`: a person started it by hand; shown with the execution',
+    }),
   })
   .optional()
   .meta({
@@ -101,7 +104,13 @@ export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
       const accepted = await starts.startPublished(
         caller.projectId,
         params.workflowId,
-        { leadId: body?.leadId, lead: body?.lead, input: body?.input ?? {}, mode: body?.mode },
+        {
+          leadId: body?.leadId,
+          lead: body?.lead,
+          input: body?.input ?? {},
+          mode: body?.mode,
+          ...(body?.trigger === undefined ? {} : { trigger: { type: body.trigger } }),
+        },
         idempotencyKey,
       );
       const { executionId, workflowId, version } = accepted;

@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { Definition } from '../../workflows/graph/definition.ts';
 import type { ExecutionPlan } from '../../workflows/graph/plan-types.ts';
 import { toJsonParameter } from '../json.ts';
+import { activateTriggers, deactivateTriggers } from './trigger-activation.ts';
 
 export interface DefinitionSummary {
   readonly workflowId: string;
@@ -151,7 +152,7 @@ export function createDefinitionRepository(database: Knex) {
 
     /**
      * Freezes the draft as a version (or takes up again the one it was frozen as) and points its
-     * event triggers at it, in one transaction, so that no event meets two versions or none.
+     * triggers at it, in one transaction, so that no event meets two versions or none.
      * @param plan makes the plan of the version; called with the row locked
      * @returns undefined if there is no such definition
      * @throws whatever `plan` throws; nothing is published then
@@ -187,23 +188,7 @@ export function createDefinitionRepository(database: Knex) {
         await transaction('workflow_definitions')
           .where({ id: row.id })
           .update({ is_active: true, published_version: version });
-        await transaction('event_subscriptions')
-          .where({ project_id: projectId, workflow_id: workflowId })
-          .delete();
-        const events = new Set(
-          definition.triggers.flatMap((trigger) =>
-            trigger.type === 'event' ? [trigger.event] : [],
-          ),
-        );
-        if (events.size > 0) {
-          await transaction('event_subscriptions').insert(
-            [...events].map((event) => ({
-              project_id: projectId,
-              workflow_id: workflowId,
-              event_type: event,
-            })),
-          );
-        }
+        await activateTriggers(transaction, { projectId, workflowId }, definition);
         return { version, publishedAt: frozen.published_at };
       });
     },
@@ -216,9 +201,7 @@ export function createDefinitionRepository(database: Knex) {
           .update({ is_active: false, published_version: null })
           .returning([...SUMMARY_COLUMNS, ...CONTENT_COLUMNS]);
         if (rows[0] === undefined) return undefined;
-        await transaction('event_subscriptions')
-          .where({ project_id: projectId, workflow_id: workflowId })
-          .delete();
+        await deactivateTriggers(transaction, { projectId, workflowId });
         return toStored(rows[0]);
       });
     },
@@ -244,6 +227,7 @@ export function createDefinitionRepository(database: Knex) {
           .count({ open: '*' })
           .first();
         if (Number(open?.open ?? 0) > 0) return { outcome: 'in_use', open: Number(open?.open) };
+        await deactivateTriggers(transaction, { projectId, workflowId });
         await transaction('workflow_definitions').where({ id: row.id }).delete();
         return { outcome: 'deleted' };
       });

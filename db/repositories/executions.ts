@@ -9,8 +9,10 @@ import type {
   KeptResult,
   RunAutomationInput,
 } from '../../workflows/contract.ts';
+import type { Definition } from '../../workflows/graph/definition.ts';
 import type { Json, JsonObject } from '../../workflows/graph/json.ts';
 import type { ExecutionPlan } from '../../workflows/graph/plan-types.ts';
+import { type ExecutionRules, toRuleColumns } from '../execution-rules.ts';
 import { toJsonParameter } from '../json.ts';
 
 /** An Idempotency-Key with what it was first used for. */
@@ -31,6 +33,10 @@ export interface NewExecution extends Omit<RunAutomationInput, 'plan'> {
   /** True: `lead` is written to the leads as well, merged into what is known of it. */
   readonly saveLead: boolean;
   readonly requestKey: RequestKey | undefined;
+  /** True: the version need not be the published one, as long as the definition is active. */
+  readonly anyVersion?: boolean;
+  /** What holds it at its start and follows from its end. */
+  readonly rules?: ExecutionRules;
 }
 
 /** What is to be known before a start, read in one statement. */
@@ -39,6 +45,10 @@ export interface StartFacts {
   readonly definitionId: string | undefined;
   readonly isActive: boolean;
   readonly publishedVersion: number | null;
+  /** Name of the definition. */
+  readonly name: string | undefined;
+  /** Settings of the published version. */
+  readonly settings: Definition['settings'];
   /** Undefined if there is no lead of that id. */
   readonly lead: JsonObject | undefined;
   readonly hasCredentials: boolean;
@@ -124,6 +134,7 @@ const LIST_COLUMNS = [
 
 const START_FACTS_SQL = `
   SELECT definition.id AS definition_id, definition.is_active, definition.published_version,
+    definition.published_settings, definition.name,
     (SELECT data FROM leads WHERE project_id = :projectId AND id = :leadId) AS lead,
     EXISTS (SELECT FROM credentials WHERE project_id = :projectId) AS has_credentials,
     (SELECT request_hash FROM idempotency_keys
@@ -144,9 +155,11 @@ function insertSql(execution: NewExecution): string {
   const parts: string[] = [];
   const from = (): string => (gates.length === 0 ? '' : `FROM ${gates.at(-1)}`);
   if (execution.definitionId !== null) {
-    // The lock keeps the definition from being deleted before this row shows that it is in use.
+    // The lock keeps the definition from being deleted before this row shows that it is in use,
+    // and lets a version start only while it is the published one.
     parts.push(`definition AS (SELECT id FROM workflow_definitions
-      WHERE id = :definitionId AND is_active FOR KEY SHARE)`);
+      WHERE id = :definitionId AND is_active
+        ${execution.anyVersion === true ? '' : 'AND published_version = :version'} FOR KEY SHARE)`);
     gates.push('definition');
   }
   if (execution.requestKey !== undefined) {
@@ -163,11 +176,13 @@ function insertSql(execution: NewExecution): string {
   }
   return `${parts.length === 0 ? '' : `WITH ${parts.join(', ')}`}
     INSERT INTO executions (id, project_id, workflow_id, version, plan, lead_id, lead, input,
-      trigger, mode, kept)
+      trigger, mode, kept, concurrency_key, concurrency_limit, on_failure, awaited_by, follow_up)
     SELECT :executionId, CAST(:projectId AS uuid), :workflowId, CAST(:version AS integer),
       CAST(:plan AS jsonb), CAST(:leadId AS text),
       ${execution.saveLead ? '(SELECT snapshot FROM lead)' : 'CAST(:lead AS jsonb)'},
-      CAST(:input AS jsonb), CAST(:trigger AS jsonb), :mode, CAST(:kept AS jsonb) ${from()}
+      CAST(:input AS jsonb), CAST(:trigger AS jsonb), :mode, CAST(:kept AS jsonb),
+      CAST(:concurrency_key AS text), CAST(:concurrency_limit AS integer),
+      CAST(:on_failure AS text), CAST(:awaited_by AS text), CAST(:follow_up AS boolean) ${from()}
     ON CONFLICT (id) DO NOTHING
     RETURNING lead`;
 }
@@ -205,6 +220,8 @@ export function createExecutionRepository(database: Knex) {
         definitionId: row?.definition_id ?? undefined,
         isActive: row?.is_active ?? false,
         publishedVersion: row?.published_version ?? null,
+        name: row?.name ?? undefined,
+        settings: row?.published_settings ?? {},
         lead: row?.lead ?? undefined,
         hasCredentials: row?.has_credentials ?? false,
         knownRequestHash: row?.request_hash ?? undefined,
@@ -237,6 +254,7 @@ export function createExecutionRepository(database: Knex) {
           key: execution.requestKey?.key ?? null,
           route: execution.requestKey?.route ?? null,
           requestHash: execution.requestKey?.requestHash ?? null,
+          ...toRuleColumns(execution.rules),
         },
       );
       return rows[0];
@@ -344,6 +362,8 @@ interface StartFactsRow {
   readonly definition_id: string | null;
   readonly is_active: boolean | null;
   readonly published_version: number | null;
+  readonly name: string | null;
+  readonly published_settings: Definition['settings'] | null;
   readonly lead: JsonObject | null;
   readonly has_credentials: boolean;
   readonly request_hash: Buffer | null;

@@ -132,7 +132,70 @@ describe('events', () => {
     const event = { type: 'lead.deleted', leadId: 'event-lead' };
     const { status, body } = await api.send('POST', '/api/events', event);
     expect(status).toBe(202);
-    expect(body).toEqual({ eventId: expect.any(String), executions: [] });
+    expect(body).toEqual({ eventId: expect.any(String), executions: [], problems: [] });
     expect((await api.send('POST', '/api/events', { type: 'x' })).status).toBe(422);
+  });
+
+  test('a filter decides; one that can’t be decided is told of and keeps nobody else from starting', async () => {
+    const filters = {
+      'filter-hot': { left: '{{ lead.score }}', operator: 'gte', right: 50 },
+      'filter-cold': '{% if lead.score < 50 %}true{% else %}false{% endif %}',
+      'filter-broken': { left: '{{ lead.company.size }}', operator: 'gt', right: 1 },
+    };
+    for (const [id, filter] of Object.entries(filters)) {
+      const triggers = [{ type: 'event', event: 'lead.scored', filter }];
+      await api.send('POST', '/api/workflows', chain(id, 1, { triggers }));
+      expect((await api.send('POST', `/api/workflows/${id}/publish`)).status).toBe(200);
+    }
+    const event = {
+      eventId: 'scored-1',
+      type: 'lead.scored',
+      lead: { id: 'hot', name: 'H', score: 80 },
+    };
+    const { body } = await api.send('POST', '/api/events', event);
+    expect(body.executions.map((each: { workflowId: string }) => each.workflowId)).toEqual([
+      'filter-hot',
+    ]);
+    expect(body.problems).toMatchObject([
+      {
+        workflowId: 'filter-broken',
+        code: 'filter_failed',
+        message: expect.stringContaining('lead.company'),
+      },
+    ]);
+    expect((await api.send('POST', '/api/events', event)).body).toEqual(body);
+  });
+
+  test('meet one version of a workflow that is being published, never two or none', async () => {
+    const triggers = [{ type: 'event', event: 'tick' }];
+    await api.send('POST', '/api/workflows', chain('switched', 1, { triggers }));
+    await api.send('POST', '/api/workflows/switched/publish');
+    const publishing = (async () => {
+      for (let version = 0; version < 5; version += 1) {
+        await api.send(
+          'PUT',
+          '/api/workflows/switched',
+          chain('switched', version + 2, { triggers }),
+        );
+        await api.send('POST', '/api/workflows/switched/publish');
+      }
+    })();
+    const told = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        api.send('POST', '/api/events', {
+          eventId: `t${index}`,
+          type: 'tick',
+          leadId: 'event-lead',
+        }),
+      ),
+    );
+    await publishing;
+    for (const { body } of told) expect(body.executions).toHaveLength(1);
+    const last = await api.send('POST', '/api/events', { type: 'tick', leadId: 'event-lead' });
+    const row = await api.store
+      .database('executions')
+      .where({ id: last.body.executions[0].executionId })
+      .first('version');
+    expect(row.version).toBe(6);
   });
 });

@@ -6,6 +6,9 @@
  */
 import { z } from 'zod';
 import { durationSchema, durationToMs } from './duration.ts';
+import { triggerSchema } from './trigger-schemas.ts';
+
+export { type Trigger, triggerSchema } from './trigger-schemas.ts';
 
 /** Identifiers that people write and that stand in expressions (`nodes.mail.output`). */
 export const nodeIdSchema = z
@@ -126,22 +129,6 @@ export const graphSchema = z.strictObject({
 });
 export type Graph = z.output<typeof graphSchema>;
 
-export const triggerSchema = z
-  .discriminatedUnion('type', [
-    z.strictObject({
-      type: z.literal('event'),
-      event: z.string().min(1).max(128).meta({ example: 'lead.created' }),
-    }),
-    z.strictObject({
-      type: z.literal('schedule'),
-      cron: z.string().min(1).max(200).meta({ example: '0 9 * * 1-5' }),
-      timezone: z.string().min(1).max(64).default('UTC').meta({ example: 'Asia/Dubai' }),
-    }),
-    z.strictObject({ type: z.literal('manual') }),
-    z.strictObject({ type: z.literal('api') }),
-  ])
-  .meta({ id: 'Trigger', description: 'What starts an execution besides the API' });
-
 export const settingsSchema = z
   .strictObject({
     timeout: timeLimitSchema.optional().meta({ description: 'Time limit of a whole execution' }),
@@ -174,7 +161,6 @@ export type Definition = z.output<typeof definitionSchema>;
 export type DefinitionInput = z.input<typeof definitionSchema>;
 export type DefinitionNode = z.output<typeof nodeSchema>;
 export type Connection = z.output<typeof connectionSchema>;
-export type Trigger = z.output<typeof triggerSchema>;
 
 /** One problem of a definition, in words that a non-programmer understands. */
 export const issueSchema = z

@@ -417,21 +417,3 @@ function resolvesIn(root: unknown, pointer: string): boolean {
   }
   return true;
 }
-
-describe('what doesn’t act yet', () => {
-  test('is kept, with a warning that says so', () => {
-    const definition = definitionSchema.parse({
-      workflowId: 'later',
-      name: 'Later',
-      nodes: [{ id: 'set', type: 'set', config: { values: { a: 1 } } }],
-      triggers: [{ type: 'schedule', cron: '0 9 * * 1-5', timezone: 'Asia/Dubai' }],
-      settings: { onFailure: 'notify-ops', concurrency: { key: '{{ lead.id }}', limit: 1 } },
-    });
-    const issues = validateDefinition(definition, []);
-    expect(issues.map(({ code, severity, pointer }) => [code, severity, pointer])).toEqual([
-      ['not_supported_yet', 'warning', '/triggers/0'],
-      ['not_supported_yet', 'warning', '/settings/onFailure'],
-      ['not_supported_yet', 'warning', '/settings/concurrency'],
-    ]);
-  });
-});

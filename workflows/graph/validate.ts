@@ -11,6 +11,7 @@ import { ancestorsOf, findCycle } from './graph-walks.ts';
 import { resolveType } from './resolve-type.ts';
 import { checkConnections } from './validate-connections.ts';
 import { checkReferences } from './validate-references.ts';
+import { checkTriggers } from './validate-triggers.ts';
 import type { Level, Report } from './validation-report.ts';
 
 export const MAX_NODES = 500;
@@ -49,7 +50,7 @@ export function validateDefinition(definition: Definition, catalog: CatalogView)
 
   const known = checkIds(levels, report);
   for (const level of levels) checkLevel(level, known, catalog, report);
-  checkUnsupported(definition, report);
+  checkTriggers(definition, report);
   return issues;
 }
 
@@ -190,25 +191,6 @@ function checkUndo({ graph, pointer }: Level, report: Report): void {
       );
     }
   });
-}
-
-/** What a definition may say already, so that it can be kept, but what doesn't act yet. */
-function checkUnsupported(definition: Definition, report: Report): void {
-  const warn = (pointer: string, message: string): void =>
-    report('not_supported_yet', pointer, message, undefined, 'warning');
-  definition.triggers.forEach((trigger, index) => {
-    if (trigger.type === 'schedule') {
-      warn(
-        `/triggers/${index}`,
-        'Schedules don’t fire yet. The automation runs when its events come or the API starts it.',
-      );
-    }
-  });
-  for (const setting of ['onFailure', 'concurrency'] as const) {
-    if (definition.settings[setting] !== undefined) {
-      warn(`/settings/${setting}`, `The setting "${setting}" has no effect yet.`);
-    }
-  }
 }
 
 function checkNode(node: DefinitionNode, at: string, catalog: CatalogView, report: Report): void {
