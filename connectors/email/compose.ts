@@ -16,6 +16,8 @@ export interface AttachmentContent {
   readonly filename: string;
   readonly bytes: Buffer;
   readonly contentType?: string | undefined;
+  /** Content-ID, without angle brackets, by which the HTML shows it (RFC 2392). */
+  readonly cid?: string | undefined;
 }
 
 /** What an SMTP server is given. */
@@ -88,10 +90,11 @@ export async function composeMail(
     subject: input.subject,
     messageId: identity.messageId,
     ...bodiesOf(input),
-    attachments: options.attachments.map(({ filename, bytes, contentType }) => ({
+    attachments: options.attachments.map(({ filename, bytes, contentType, cid }) => ({
       filename,
       content: bytes,
       contentType,
+      ...(cid === undefined ? {} : { cid, contentDisposition: 'inline' as const }),
     })),
     headers: { ...options.headers, [KEY_HEADER]: identity.keyHash },
     disableFileAccess: true,

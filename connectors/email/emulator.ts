@@ -6,7 +6,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import PostalMime, { type Address, type Email } from 'postal-mime';
+import PostalMime, { type Address, type Attachment, type Email } from 'postal-mime';
 import {
   SMTPServer,
   type SMTPServerDataStream,
@@ -45,6 +45,8 @@ const PASSWORD = 'emulator-password';
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 /** The raw mail is kept up to this size. */
 const MAX_RAW_BYTES = 256 * 1024;
+/** Inline images are kept beside it up to this size. */
+const MAX_SHOWN_BYTES = 128 * 1024;
 /** Replies that a mail server gives; another status of a `serverError` becomes 451. */
 const SMTP_FAILURES = [421, 450, 451, 452, 454, 550, 551, 552, 553, 554];
 
@@ -234,14 +236,31 @@ function toJson(email: Email, headers: Readonly<Record<string, string>>, raw: Bu
     text: email.text ?? null,
     html: email.html ?? null,
     headers,
-    attachments: email.attachments.map(({ filename, mimeType, content }) => ({
-      filename,
-      contentType: mimeType,
-      size: typeof content === 'string' ? Buffer.byteLength(content) : content.byteLength,
-    })),
+    attachments: email.attachments.map(attachmentJson),
     raw: raw.subarray(0, MAX_RAW_BYTES).toString('base64'),
     rawSize: raw.length,
   };
+}
+
+function attachmentJson({ filename, mimeType, content, contentId }: Attachment): Json {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.from(toBytes(content));
+  const isShown = mimeType.startsWith('image/') && bytes.length <= MAX_SHOWN_BYTES;
+  return {
+    filename,
+    contentType: mimeType,
+    size: bytes.length,
+    ...(contentId === undefined
+      ? {}
+      : {
+          contentId: contentId.replace(/^<|>$/g, ''),
+          // What the reader of the mail sees inside it is kept to be shown.
+          ...(isShown ? { contentBase64: bytes.toString('base64') } : {}),
+        }),
+  };
+}
+
+function toBytes(content: ArrayBuffer | Uint8Array): Uint8Array {
+  return content instanceof Uint8Array ? content : new Uint8Array(content);
 }
 
 function addressJson({ name, address, group }: Address): Json {

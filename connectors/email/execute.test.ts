@@ -37,6 +37,8 @@ const mailInput: SendInput = {
   body: 'أهلاً وسهلاً',
 };
 
+const file = { filename: 'a.txt', contentBase64: 'YQ==' };
+
 const smtpDifferences = {
   // SMTP has no Retry-After: the policy of the node decides when to come back.
   rateLimited: { retryAfterMs: undefined },
@@ -205,6 +207,31 @@ describe('email.send', () => {
       ]);
     });
 
+    test('an image with a cid is part of the HTML', async () => {
+      const pixel = Buffer.from('R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==', 'base64');
+      await send({
+        ...mailInput,
+        body: '<p>شعارنا <img src="cid:logo@masar"></p>',
+        attachments: [
+          { filename: 'logo.gif', contentBase64: pixel.toString('base64'), cid: 'logo@masar' },
+          { filename: 'terms.txt', contentBase64: 'eA==' },
+        ],
+      });
+      const [logo, terms] = (await received()).attachments;
+      expect(logo).toMatchObject({
+        contentId: '<logo@masar>',
+        disposition: 'inline',
+        related: true,
+        mimeType: 'image/gif',
+      });
+      expect(terms).toMatchObject({ filename: 'terms.txt', disposition: 'attachment' });
+      const [stored] = await store.list({ connector: 'email' });
+      expect(stored?.message.attachments).toMatchObject([
+        { contentId: 'logo@masar', contentBase64: pixel.toString('base64') },
+        { filename: 'terms.txt', size: 1 },
+      ]);
+    });
+
     test('one that cannot be fetched: nothing is sent', async () => {
       const error = await failureOf(
         send({ ...mailInput, attachments: [{ filename: 'a', url: 'https://files.masar.test/a' }] }),
@@ -289,6 +316,22 @@ describe('email.send', () => {
         'an attachment of two origins',
         { attachments: [{ filename: 'a', contentBase64: 'YQ==', url: 'https://a.test/' }] },
       ],
+      ['a cid that the HTML does not use', { attachments: [{ ...file, cid: 'logo' }] }],
+      [
+        'one cid for two files',
+        {
+          body: '<img src="cid:a">',
+          attachments: [
+            { ...file, cid: 'a' },
+            { ...file, cid: 'a' },
+          ],
+        },
+      ],
+      ['a line break in a cid', { attachments: [{ ...file, cid: 'a>\r\nX: y' }] }],
+      ['a line break in a file name', { attachments: [{ ...file, filename: 'a\r\nX: y' }] }],
+      ['a line break in a media type', { attachments: [{ ...file, contentType: 'a/b\r\nX: y' }] }],
+      ['a line break in replyTo', { replyTo: 'a@customer.test\r\nX: y' }],
+      ['a line break in cc', { cc: ['a@customer.test\r\nX: y'] }],
       ['no body', { body: undefined }],
       ['body beside html', { html: '<p>x</p>' }],
     ])('refused by the input schema: %s', (_title, wrong) => {

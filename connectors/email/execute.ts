@@ -137,7 +137,8 @@ async function loadAttachments(
 ): Promise<AttachmentContent[]> {
   const loaded: AttachmentContent[] = [];
   let room = MAX_ATTACHMENT_BYTES;
-  for (const [index, { filename, contentType, contentBase64, url }] of attachments.entries()) {
+  for (const [index, attachment] of attachments.entries()) {
+    const { filename, contentType, contentBase64, url, cid } = attachment;
     const file =
       url === undefined
         ? { bytes: Buffer.from(contentBase64 ?? '', 'base64') }
@@ -150,7 +151,7 @@ async function loadAttachments(
         { effect: 'none', permanent: true, pointer: `/attachments/${index}` },
       );
     }
-    loaded.push({ filename, bytes: file.bytes, contentType: contentType ?? file.contentType });
+    loaded.push({ filename, bytes: file.bytes, contentType: contentType ?? file.contentType, cid });
   }
   return loaded;
 }

@@ -82,6 +82,14 @@ const attachment = z
       .string()
       .regex(/^[\w.+-]+\/[\w.+-]+$/, { error: 'must be a media type such as "application/pdf"' })
       .optional(),
+    cid: z
+      .string()
+      .max(100)
+      .regex(/^[\w.@-]+$/, { error: 'must be made of letters, digits, dots, @, _ and -' })
+      .optional()
+      .describe(
+        'Shows the file inside the HTML instead of below it: <img src="cid:logo"> shows the one whose cid is "logo"',
+      ),
   })
   .refine(({ url, contentBase64 }) => (url === undefined) !== (contentBase64 === undefined), {
     error: 'needs either "url" or "contentBase64"',
@@ -107,6 +115,19 @@ export const sendInputSchema = z
   .refine(({ text, html, body }) => body === undefined || (text ?? html) === undefined, {
     error: 'cannot be combined with "text" or "html": it stands for either',
     path: ['body'],
+  })
+  .superRefine((input, context) => {
+    const seen = new Set<string>();
+    for (const [index, { cid }] of (input.attachments ?? []).entries()) {
+      if (cid === undefined) continue;
+      const problem = seen.has(cid)
+        ? `is the cid of two attachments: "${cid}"`
+        : (input.html ?? input.body)?.includes(`cid:${cid}`) !== true &&
+          `is used nowhere: the HTML has no src="cid:${cid}"`;
+      seen.add(cid);
+      if (problem === false) continue;
+      context.addIssue({ code: 'custom', message: problem, path: ['attachments', index, 'cid'] });
+    }
   });
 export type SendInput = z.infer<typeof sendInputSchema>;
 
