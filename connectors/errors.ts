@@ -14,6 +14,10 @@ export const CONNECTOR_ERROR_CODES = [
   'permission_denied',
   'not_found',
   'rejected',
+  // The recipient wrote too long ago: only a message that needs no open conversation may go out.
+  'window_closed',
+  // The address is well-formed, but nobody can be reached at it.
+  'undeliverable',
   'rate_limited',
   'unavailable',
   'timeout',

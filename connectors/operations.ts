@@ -41,6 +41,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     byType: new Map<string, Operation>([
       ['email.send', email.send],
       ['whatsapp.send', whatsapp.send],
+      ['whatsapp.mark-read', whatsapp.markRead],
       ['google-sheets.append', sheets.append],
       ['bigquery.insert', bigQuery.insert],
       ['bigquery.query', bigQuery.query],

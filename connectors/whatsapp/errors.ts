@@ -8,7 +8,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { ConnectorError, type ConnectorErrorCode, parseRetryAfter } from '../errors.ts';
 import { withoutWhatWasSent } from '../provider-words.ts';
-import { type ErrorAnswer, errorAnswerSchema, type SendInput } from './schema.ts';
+import {
+  type ErrorAnswer,
+  errorAnswerSchema,
+  type MarkReadInput,
+  type SendInput,
+} from './schema.ts';
 
 interface Meaning {
   readonly code: ConnectorErrorCode;
@@ -99,10 +104,13 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   131008: rejected('A required parameter is missing.', { explain: true }),
   131009: rejected('The value of a parameter is invalid.', { explain: true }),
   131021: rejected('Sender and recipient are the same number.', { pointer: '/to' }),
-  131026: rejected(
-    'WhatsApp cannot deliver to this recipient: the number has no WhatsApp, uses an old version, or has not accepted the terms.',
-    { pointer: '/to' },
-  ),
+  131026: {
+    code: 'undeliverable',
+    permanent: true,
+    message:
+      'WhatsApp cannot deliver to this recipient: the number has no WhatsApp, uses an old version, or has not accepted the terms.',
+    pointer: '/to',
+  },
   131030: rejected(
     'The recipient is not on the list of allowed numbers, which a test phone number needs.',
     { pointer: '/to' },
@@ -112,9 +120,12 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
     'The payment method of the business account has a problem; see WhatsApp Manager.',
   ),
   131045: rejected('The sending phone number is not registered correctly; register it again.'),
-  131047: rejected(
-    'More than 24 hours have passed since the recipient last wrote, so only templates may be sent. Use "template" instead of free text.',
-  ),
+  131047: {
+    code: 'window_closed',
+    permanent: true,
+    message:
+      'More than 24 hours have passed since the recipient last wrote, so only templates may be sent. Use "template" instead of free text.',
+  },
   131049: rejected(
     'WhatsApp held the message back because this recipient gets many marketing messages. Do not repeat it within 24 hours.',
   ),
@@ -141,7 +152,15 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   ),
   132015: template('The template is paused for low quality. Edit it, or use another one.'),
   132016: template('The template was disabled for good after too many pauses. Use another one.'),
+  132018: template(
+    'A value of the template has line breaks, tabs or too many spaces, or another form that is not allowed.',
+    '/template/components',
+  ),
   132068: template('The flow in this template is blocked. Correct the flow.'),
+  131055: rejected('WhatsApp does not allow this method for the message.', { explain: true }),
+  131058: rejected('The "hello_world" template can be sent from test numbers only.', {
+    pointer: '/template/name',
+  }),
   133010: rejected('The sending phone number is not registered with the Cloud API; register it.'),
   135000: rejected('WhatsApp could not send because of an unknown error in the parameters.', {
     explain: true,
@@ -154,17 +173,18 @@ const MAX_WAIT_MS = 3_600_000;
 /** Fields of the input whose values name things of the business, not of the recipient. */
 const PUBLIC_NAMES = ['type', 'name', 'language', 'sub_type'];
 
-export interface RefusedSend {
+export interface RefusedRequest {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** The parsed JSON of the answer; undefined if it is none. */
   readonly body: unknown;
-  readonly input: SendInput;
+  /** What was sent, so that its values are left out of Meta's sentences. */
+  readonly input: SendInput | MarkReadInput;
   readonly attempt: number;
 }
 
 /** Translates an answer outside 2xx. */
-export function refusedSend(refusal: RefusedSend): ConnectorError {
+export function refusedRequest(refusal: RefusedRequest): ConnectorError {
   const { status, headers, input } = refusal;
   const parsed = errorAnswerSchema.safeParse(refusal.body);
   const error = parsed.success ? parsed.data.error : undefined;
@@ -230,14 +250,14 @@ function meaningOf(status: number, error: ErrorAnswer['error'] | undefined): Mea
 }
 
 /** Meta's sentence about the parameter that is wrong. */
-function explain(error: ErrorAnswer['error'] | undefined, input: SendInput): string {
+function explain(error: ErrorAnswer['error'] | undefined, input: RefusedRequest['input']): string {
   const sentence = error?.error_data?.details ?? error?.message;
   if (sentence === undefined) return '';
   return ` WhatsApp says: ${withoutWhatWasSent(sentence, input, PUBLIC_NAMES)}`;
 }
 
 function waitOf(
-  refusal: RefusedSend,
+  refusal: RefusedRequest,
   meaning: Meaning,
   code: number | undefined,
 ): number | undefined {

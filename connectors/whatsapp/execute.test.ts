@@ -91,9 +91,9 @@ describe('whatsapp send', () => {
       image: { link: 'https://example.com/a.jpg', caption: 'صورة' },
     });
     const interactive = {
-      type: 'button',
+      type: 'button' as const,
       body: { text: 'نعم أم لا؟' },
-      action: { buttons: [{ type: 'reply', reply: { id: 'y', title: 'نعم' } }] },
+      action: { buttons: [{ type: 'reply' as const, reply: { id: 'y', title: 'نعم' } }] },
     };
     await send({ to: TO, interactive });
     expect((await received())?.message).toMatchObject({ type: 'interactive', interactive });
@@ -104,6 +104,8 @@ describe('whatsapp send', () => {
     ['two kinds at once', { text: 'a', template: { name: 'b', language: 'ar' } }],
     ['a file by link and by id', { media: { type: 'image', id: '1', link: 'https://e.com/a' } }],
     ['a sticker with a caption', { media: { type: 'sticker', id: '1', caption: 'a' } }],
+    ['a location beside a text', { text: 'a', location: { latitude: 1, longitude: 1 } }],
+    ['a link preview without a text', { media: { type: 'image', id: '1' }, previewUrl: true }],
     ['a text over 4096 characters', { text: 'a'.repeat(4097) }],
     ['an unknown field', { text: 'a', body: 'b' }],
   ])('the schema refuses %s', (_title, content) => {
@@ -136,8 +138,8 @@ describe('whatsapp send', () => {
     [131016, 500, 'unavailable', false, 'none'],
     [33, 400, 'not_found', true, 'none'],
     [100, 400, 'rejected', true, 'none'],
-    [131026, 400, 'rejected', true, 'none'],
-    [131047, 400, 'rejected', true, 'none'],
+    [131026, 400, 'undeliverable', true, 'none'],
+    [131047, 400, 'window_closed', true, 'none'],
     [131049, 400, 'rejected', true, 'none'],
     [132000, 400, 'rejected', true, 'none'],
     [132001, 404, 'rejected', true, 'none'],

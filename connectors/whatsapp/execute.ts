@@ -3,11 +3,14 @@ import type { Operation, OperationContext } from '../contract.ts';
 import { createEmulatorOutbound } from '../emulator-outbound.ts';
 import { ConnectorError } from '../errors.ts';
 import type { Outbound } from '../outbound.ts';
-import { refusedSend } from './errors.ts';
+import { refusedRequest } from './errors.ts';
 import { toE164 } from './phone-number.ts';
 import {
   DEFAULT_API_VERSION,
   DEFAULT_BASE_URL,
+  type MarkReadInput,
+  type MarkReadOutput,
+  markReadAnswerSchema,
   type SendInput,
   type SendOutput,
   sendAnswerSchema,
@@ -25,15 +28,15 @@ export interface WhatsappOperations {
   /** Closes the connections to emulators; `outbound` stays open. */
   close(): Promise<void>;
   readonly send: Operation<SendInput, SendOutput, WhatsappCredential>;
+  readonly markRead: Operation<MarkReadInput, MarkReadOutput, WhatsappCredential>;
 }
 
 export function createWhatsappOperations({ outbound }: WhatsappDeps): WhatsappOperations {
   const emulators = createEmulatorOutbound();
+  const clientOf = ({ mode }: Context) => (mode === 'sandbox' ? emulators : outbound);
   return {
-    send: {
-      execute: (input, context) =>
-        sendMessage(context.mode === 'sandbox' ? emulators : outbound, input, context),
-    },
+    send: { execute: (input, context) => sendMessage(clientOf(context), input, context) },
+    markRead: { execute: (input, context) => markRead(clientOf(context), input, context) },
     close: emulators.close,
   };
 }
@@ -46,37 +49,27 @@ export function callbackData(key: string): string {
   return `masar:${createHash('sha256').update(key).digest('base64url')}`;
 }
 
+type Context = OperationContext<WhatsappCredential>;
+
 /**
- * POST /{version}/{phone-number-id}/messages
+ * Sends a message.
  * https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages
  */
 async function sendMessage(
   outbound: WhatsappDeps['outbound'],
   input: SendInput,
-  context: OperationContext<WhatsappCredential>,
+  context: Context,
 ): Promise<SendOutput> {
-  const { credential } = context;
   const to = toE164(input.to);
-  const base = (credential.baseUrl ?? DEFAULT_BASE_URL).replace(/\/+$/, '');
-  const version = credential.apiVersion ?? DEFAULT_API_VERSION;
-  const { status, headers, body } = await outbound.request({
-    method: 'POST',
-    url: `${base}/${version}/${credential.phoneNumberId}/messages`,
-    headers: {
-      ...context.traceHeaders,
-      authorization: `Bearer ${credential.accessToken}`,
-      'content-type': 'application/json',
-    },
-    body: requestBody(input, to, context.key),
-    signal: context.signal,
-    timeoutMs: context.timeoutMs,
-    maxResponseBytes: MAX_ANSWER_BYTES,
-    followRedirects: false,
+  const { status, answer } = await postToMessages(outbound, input, context, {
+    recipient_type: 'individual',
+    to,
+    biz_opaque_callback_data: callbackData(context.key),
+    ...(input.replyToMessageId === undefined
+      ? {}
+      : { context: { message_id: input.replyToMessageId } }),
+    ...content(input),
   });
-  const answer = parseJson(body.toString('utf8'));
-  if (status < 200 || status > 299) {
-    throw refusedSend({ status, headers, body: answer, input, attempt: context.attempt });
-  }
   const parsed = sendAnswerSchema.safeParse(answer);
   if (!parsed.success) {
     throw new ConnectorError(
@@ -88,17 +81,65 @@ async function sendMessage(
   return { messageId: parsed.data.messages[0].id, to };
 }
 
-function requestBody(input: SendInput, to: string, key: string): string {
-  return JSON.stringify({
-    messaging_product: 'whatsapp',
-    recipient_type: 'individual',
-    to,
-    biz_opaque_callback_data: callbackData(key),
-    ...content(input),
+/**
+ * Marks an incoming message as read.
+ * https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/mark-message-as-read
+ * https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
+ */
+async function markRead(
+  outbound: WhatsappDeps['outbound'],
+  input: MarkReadInput,
+  context: Context,
+): Promise<MarkReadOutput> {
+  const { status, answer } = await postToMessages(outbound, input, context, {
+    status: 'read',
+    message_id: input.messageId,
+    ...(input.typingIndicator === true ? { typing_indicator: { type: 'text' } } : {}),
   });
+  if (!markReadAnswerSchema.safeParse(answer).success) {
+    throw new ConnectorError(
+      'invalid_response',
+      `WhatsApp answered with ${status} but does not say that the message is marked as read. Check the base address of the credential.`,
+      { effect: 'possible', permanent: false, status },
+    );
+  }
+  return { messageId: input.messageId, read: true };
 }
 
-/** The one of text, template, media and interactive that the schema let through. */
+/**
+ * POST /{version}/{phone-number-id}/messages
+ * @returns the parsed JSON of an answer within 2xx
+ * @throws ConnectorError for any other answer
+ */
+async function postToMessages(
+  outbound: WhatsappDeps['outbound'],
+  input: SendInput | MarkReadInput,
+  context: Context,
+  message: Readonly<Record<string, unknown>>,
+): Promise<{ readonly status: number; readonly answer: unknown }> {
+  const { credential } = context;
+  const base = (credential.baseUrl ?? DEFAULT_BASE_URL).replace(/\/+$/, '');
+  const version = credential.apiVersion ?? DEFAULT_API_VERSION;
+  const { status, headers, body } = await outbound.request({
+    method: 'POST',
+    url: `${base}/${version}/${credential.phoneNumberId}/messages`,
+    headers: {
+      ...context.traceHeaders,
+      authorization: `Bearer ${credential.accessToken}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ messaging_product: 'whatsapp', ...message }),
+    signal: context.signal,
+    timeoutMs: context.timeoutMs,
+    maxResponseBytes: MAX_ANSWER_BYTES,
+    followRedirects: false,
+  });
+  const answer = parseJson(body.toString('utf8'));
+  if (status >= 200 && status <= 299) return { status, answer };
+  throw refusedRequest({ status, headers, body: answer, input, attempt: context.attempt });
+}
+
+/** The one of the contents that the schema let through. */
 function content(input: SendInput): Readonly<Record<string, unknown>> {
   if (input.template !== undefined) {
     const { name, language, components } = input.template;
@@ -111,7 +152,8 @@ function content(input: SendInput): Readonly<Record<string, unknown>> {
   if (input.interactive !== undefined) {
     return { type: 'interactive', interactive: input.interactive };
   }
-  return { type: 'text', text: { body: input.text, preview_url: false } };
+  if (input.location !== undefined) return { type: 'location', location: input.location };
+  return { type: 'text', text: { body: input.text, preview_url: input.previewUrl ?? false } };
 }
 
 function parseJson(text: string): unknown {

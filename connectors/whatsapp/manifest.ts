@@ -1,5 +1,11 @@
 import type { ConnectorManifest } from '../contract.ts';
-import { credentialSchema, sendInputSchema, sendOutputSchema } from './schema.ts';
+import {
+  credentialSchema,
+  markReadInputSchema,
+  markReadOutputSchema,
+  sendInputSchema,
+  sendOutputSchema,
+} from './schema.ts';
 
 export const whatsappManifest: ConnectorManifest = {
   type: 'whatsapp',
@@ -24,7 +30,7 @@ export const whatsappManifest: ConnectorManifest = {
       name: 'send',
       title: 'Send a message',
       description:
-        'Sends a text, a template, a file or an interactive message. Outside the 24 hours after the last message of the recipient, WhatsApp accepts templates only.',
+        'Sends a text, a template, a file, buttons, a list or a location. Outside the 24 hours after the last message of the recipient, WhatsApp accepts templates only.',
       input: sendInputSchema,
       output: sendOutputSchema,
       // The API takes no idempotency key and lists no sent messages.
@@ -32,6 +38,19 @@ export const whatsappManifest: ConnectorManifest = {
       duration: 'short',
       timeoutMs: 20_000,
       sample: { to: '+971501234567', text: 'مرحباً {{lead.name}}، شكراً لتسجيلك.' },
+    },
+    {
+      name: 'mark-read',
+      title: 'Mark a message as read',
+      description:
+        'Shows the sender of an incoming message the blue check marks, within 30 days of its arrival.',
+      input: markReadInputSchema,
+      output: markReadOutputSchema,
+      // A message that is marked again stays as it is.
+      idempotency: 'native-key',
+      duration: 'short',
+      timeoutMs: 20_000,
+      sample: { messageId: 'wamid.HBgLMTY1MDM4Nzk0MzkVAgARGBJDQjZCMzlEQUE4OTJBMTE4RTUA' },
     },
   ],
 };

@@ -1,4 +1,13 @@
 import { z } from 'zod';
+import {
+  interactiveSchema,
+  locationSchema,
+  MAX_TEXT,
+  mediaSchema,
+  templateComponentsSchema,
+  templateLanguageSchema,
+  templateNameSchema,
+} from './content-schema.ts';
 
 /** https://developers.facebook.com/docs/graph-api/changelog/versions (v26.0 since 29 July 2026) */
 export const DEFAULT_API_VERSION = 'v26.0';
@@ -33,72 +42,72 @@ export type WhatsappCredential = z.output<typeof credentialSchema>;
 
 const templateSchema = z
   .strictObject({
-    name: z.string().min(1).max(512).meta({ example: 'order_shipped' }),
-    language: z.string().min(2).max(15).meta({
-      description: 'Language code that the template was approved in',
-      example: 'ar',
-    }),
-    components: z
-      .array(
-        z.looseObject({
-          type: z.string().min(1).meta({ example: 'body' }),
-          parameters: z.array(z.looseObject({ type: z.string().min(1) })).optional(),
-        }),
-      )
-      .optional()
-      .meta({ description: "Values for the template's variables, as the Cloud API takes them" }),
+    name: templateNameSchema,
+    language: templateLanguageSchema,
+    components: templateComponentsSchema,
   })
   .meta({ description: 'An approved template; the only kind that may open a conversation' });
 
-const mediaSchema = z
-  .strictObject({
-    type: z.enum(['image', 'video', 'audio', 'document', 'sticker']),
-    link: z
-      .url({ protocol: /^https?$/ })
-      .optional()
-      .meta({ description: 'Public address of the file' }),
-    id: z.string().min(1).optional().meta({ description: 'Id of a file uploaded to WhatsApp' }),
-    caption: z.string().max(1024).optional(),
-    filename: z.string().min(1).max(240).optional(),
-  })
-  .refine((media) => (media.link === undefined) !== (media.id === undefined), {
-    message: 'give either link or id',
-  })
-  .refine((media) => media.caption === undefined || !['audio', 'sticker'].includes(media.type), {
-    path: ['caption'],
-    message: 'audio and stickers have no caption',
-  })
-  .refine((media) => media.filename === undefined || media.type === 'document', {
-    path: ['filename'],
-    message: 'only documents have a filename',
-  });
+export const CONTENTS = ['text', 'template', 'media', 'interactive', 'location'] as const;
 
-const interactiveSchema = z
-  .looseObject({
-    type: z.string().min(1).meta({ example: 'button' }),
-    body: z.looseObject({ text: z.string().min(1).max(4096) }).optional(),
-    action: z.looseObject({}),
-  })
-  .meta({ description: 'Buttons, lists and the like, as the Cloud API takes them' });
-
-const CONTENTS = ['text', 'template', 'media', 'interactive'] as const;
+/** Id of a message at WhatsApp, at most 128 characters. */
+const messageId = z
+  .string()
+  .max(128)
+  .regex(/^wamid\.[\w+/=-]+$/, 'must be the id of a WhatsApp message, which begins with "wamid."')
+  .meta({ example: 'wamid.HBgLMTY1MDM4Nzk0MzkVAgARGBJDQjZCMzlEQUE4OTJBMTE4RTUA' });
 
 export const sendInputSchema = z
   .strictObject({
     to: z
-      .string()
-      .min(1)
-      .max(64)
+      .union([z.string().min(1).max(64), z.int().positive().transform(String)], {
+        error: 'must be a phone number with its country code, such as +971501234567',
+      })
       .meta({ description: 'Phone number with country code', example: '+971501234567' }),
-    text: z.string().min(1).max(4096).optional(),
+    text: z.string().min(1).max(MAX_TEXT).optional(),
+    previewUrl: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Shows a preview of the first link in the text' }),
     template: templateSchema.optional(),
     media: mediaSchema.optional(),
     interactive: interactiveSchema.optional(),
+    location: locationSchema.optional(),
+    replyToMessageId: messageId
+      .optional()
+      .meta({ description: 'Id of the message that this one answers; it is shown quoted' }),
   })
-  .refine((input) => CONTENTS.filter((name) => input[name] !== undefined).length === 1, {
-    message: `give exactly one of ${CONTENTS.join(', ')}`,
+  .superRefine((input, context) => {
+    const given = CONTENTS.filter((name) => input[name] !== undefined);
+    if (given.length === 1) return;
+    context.addIssue({
+      code: 'custom',
+      message: `give exactly one of ${CONTENTS.join(', ')}; ${given.length === 0 ? 'none is given' : `given are ${given.join(' and ')}`}`,
+    });
+  })
+  .refine((input) => input.previewUrl === undefined || input.text !== undefined, {
+    path: ['previewUrl'],
+    message: 'goes only with text',
   });
 export type SendInput = z.output<typeof sendInputSchema>;
+
+export const markReadInputSchema = z.strictObject({
+  messageId: messageId.meta({
+    description:
+      'Id of the message that came in; earlier ones of the conversation count as read too',
+  }),
+  typingIndicator: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Shows for up to 25 seconds that an answer is being written' }),
+});
+export type MarkReadInput = z.output<typeof markReadInputSchema>;
+
+export const markReadOutputSchema = z.object({
+  messageId: z.string(),
+  read: z.literal(true),
+});
+export type MarkReadOutput = z.output<typeof markReadOutputSchema>;
 
 export const sendOutputSchema = z.object({
   messageId: z.string().meta({ description: "WhatsApp's id, which status webhooks name again" }),
@@ -113,6 +122,12 @@ export type SendOutput = z.output<typeof sendOutputSchema>;
 export const sendAnswerSchema = z.object({
   messages: z.tuple([z.object({ id: z.string().min(1) })]).rest(z.unknown()),
 });
+
+/**
+ * Answer to marking as read.
+ * https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/mark-message-as-read
+ */
+export const markReadAnswerSchema = z.object({ success: z.literal(true) });
 
 /**
  * Answer that refuses a request.
