@@ -1,11 +1,12 @@
 /**
- * Compares what is generated with what is committed: docs/openapi.json with the endpoints, and
- * db/schema.sql with the migrations. `--write` writes the files instead.
+ * Compares what is generated with what is committed: docs/openapi.json with the endpoints,
+ * docs/connectors/ with the connectors' manifests, and db/schema.sql with the migrations. `--write`
+ * writes the files instead.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { createApiDocument } from '../api/create-app.ts';
@@ -15,6 +16,7 @@ import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
 import { dumpSchema } from '../db/schema-dump.ts';
 import { createVault } from '../db/vault.ts';
+import { CONNECTOR_DOCS, connectorPages } from './connector-docs.ts';
 import { silentLogger } from './logger.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -91,20 +93,37 @@ async function main(): Promise<number> {
   const write = process.argv.includes('--write');
   const files = [
     { path: 'docs/openapi.json', text: openApiText() },
+    ...connectorPages(CONNECTOR_MANIFESTS),
     { path: 'db/schema.sql', text: await schemaText() },
   ];
+  const made = new Set(files.map(({ path }) => path));
   let drifted = 0;
   for (const { path, text } of files) {
     const absolute = join(root, path);
     const committed = await readFile(absolute, 'utf8').catch(() => '');
     if (committed === text) continue;
     if (write) {
+      await mkdir(dirname(absolute), { recursive: true });
       await writeFile(absolute, text);
       process.stdout.write(`${path} written.\n`);
     } else {
       drifted += 1;
       process.stderr.write(
         `${path} is not what the code makes (first difference in line ${firstDifference(text, committed)}). Run "node cli/drift.ts --write" and commit it.\n`,
+      );
+    }
+  }
+  // Pages of connectors that are gone.
+  for (const name of await readdir(join(root, CONNECTOR_DOCS)).catch(() => [])) {
+    const path = `${CONNECTOR_DOCS}/${name}`;
+    if (made.has(path)) continue;
+    if (write) {
+      await rm(join(root, path));
+      process.stdout.write(`${path} removed.\n`);
+    } else {
+      drifted += 1;
+      process.stderr.write(
+        `${path} is of no connector. Run "node cli/drift.ts --write" and commit it.\n`,
       );
     }
   }
