@@ -41,6 +41,9 @@ const ERRORS: Readonly<Record<ConnectorErrorCode, string>> = {
   permission_denied: 'The credential is right, but may not do this.',
   not_found: 'What the node refers to doesn’t exist at the provider.',
   rejected: 'The provider refused the request for what it says.',
+  window_closed:
+    'The receiver hasn’t written lately, so only an approved template may be sent (WhatsApp’s 24 hours).',
+  undeliverable: 'The provider can’t deliver to this receiver.',
   rate_limited: 'Too many requests. The node waits as long as the provider asks, and tries again.',
   unavailable: 'The provider can’t be reached or is failing. The node tries again.',
   timeout: 'No answer in time.',
