@@ -60,7 +60,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
   const [client, connection, workflowBundle] = await Promise.all([
     connectClient(environment.temporal),
     connectWorker(environment.temporal),
-    bundleWorkflows(),
+    bundleWorkflows({ stackTraces: environment.logLevel === 'debug' }),
   ]);
   const log: ActivityDeps['log'] = (message, fields) => logger.info(message, fields);
   const admission = createAdmission(database);

@@ -1,20 +1,33 @@
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 
-const GRAPH = new URL('../workflows/graph/', import.meta.url);
+const WORKFLOWS = file('index.ts');
 
 /**
  * Bundles the workflows for their isolate. Fails if they import anything that does IO.
+ * @param options.stackTraces true lets the Web UI show where a workflow stands in its code, and its
+ *   own faults say where they arose, which takes a quarter more processor time
  * @returns the code that a Worker takes as `workflowBundle`
  */
-export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+export async function bundleWorkflows(
+  options: { readonly stackTraces?: boolean } = {},
+): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    // By far the largest modules: evaluated once per process, not once per execution. What they keep
-    // (parsed texts, clocks of time zones) changes no result, see the expression engine.
-    preloadModules: ['liquidjs', fileURLToPath(new URL('expression-engine.ts', GRAPH))],
+    workflowsPath: WORKFLOWS,
+    // Evaluated once per process, not once per execution. Executions share what is preloaded, so
+    // none of these modules keeps anything that changes a result:
+    // workflows/no-shared-state.test.ts holds ours to that.
+    preloadModules: [
+      ...(options.stackTraces === true ? [] : [file('without-stack-traces.ts')]),
+      'liquidjs',
+      WORKFLOWS,
+    ],
     logger: QUIET,
   });
+}
+
+function file(name: string): string {
+  return fileURLToPath(new URL(`../workflows/${name}`, import.meta.url));
 }
 
 const ignore = (): void => undefined;

@@ -30,50 +30,69 @@ const DEFAULT_MAX_ITEMS = 10_000;
 /** Above this an output no longer fits comfortably into an event of the history. */
 const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
 
-/** @throws on cancellation only; what goes wrong otherwise is an outcome */
-export async function runControlNode(
+/**
+ * Answers at once where nothing has to be waited for.
+ * @throws on cancellation only; what goes wrong otherwise is an outcome
+ */
+export function runControlNode(
   context: RunContext,
   run: GraphRun,
   node: ControlPlanNode,
   config: JsonObject,
-): Promise<ControlOutcome> {
+): ControlOutcome | Promise<ControlOutcome> {
   try {
-    switch (node.type) {
-      case 'condition': {
-        const holds = evaluateCondition(config);
-        return { output: { result: holds }, port: holds ? 'true' : 'false' };
-      }
-      case 'switch':
-        return runSwitch(config);
-      case 'set': {
-        const values = objectAt(config, 'values');
-        Object.assign(context.vars, values);
-        return { output: values, port: 'success' };
-      }
-      case 'forEach':
-        return await runForEach(context, run, node, config);
-      case 'wait':
-        return await runWait(context, run, node, config);
-      case 'approval':
-        return await runApproval(context, run, node, config);
-      case 'subworkflow':
-        return await runSubworkflow(context, run, node, config);
-      case 'respond':
-        return await runRespond(context, node, config);
-      case 'fail':
-        return {
-          error: {
-            code: textAt(config, 'code') ?? 'failed_by_node',
-            message: textAt(config, 'message') ?? 'The automation failed.',
-            nodeId: node.id,
-          },
-        };
-    }
+    const outcome = carryOut(context, run, node, config);
+    if (!(outcome instanceof Promise)) return outcome;
+    return outcome.catch((error: unknown) => refused(node, error));
   } catch (error) {
-    if (error instanceof ConditionError) return refuse(node, 'invalid_condition', error.message);
-    if (error instanceof RangeError) return refuse(node, 'invalid_config', error.message);
-    throw error;
+    return refused(node, error);
   }
+}
+
+function carryOut(
+  context: RunContext,
+  run: GraphRun,
+  node: ControlPlanNode,
+  config: JsonObject,
+): ControlOutcome | Promise<ControlOutcome> {
+  switch (node.type) {
+    case 'condition': {
+      const holds = evaluateCondition(config);
+      return { output: { result: holds }, port: holds ? 'true' : 'false' };
+    }
+    case 'switch':
+      return runSwitch(config);
+    case 'set': {
+      const values = objectAt(config, 'values');
+      Object.assign(context.vars, values);
+      return { output: values, port: 'success' };
+    }
+    case 'forEach':
+      return runForEach(context, run, node, config);
+    case 'wait':
+      return runWait(context, run, node, config);
+    case 'approval':
+      return runApproval(context, run, node, config);
+    case 'subworkflow':
+      return runSubworkflow(context, run, node, config);
+    case 'respond':
+      return runRespond(context, node, config);
+    case 'fail':
+      return {
+        error: {
+          code: textAt(config, 'code') ?? 'failed_by_node',
+          message: textAt(config, 'message') ?? 'The automation failed.',
+          nodeId: node.id,
+        },
+      };
+  }
+}
+
+/** @throws what isn't the config's fault */
+function refused(node: ControlPlanNode, error: unknown): ControlOutcome {
+  if (error instanceof ConditionError) return refuse(node, 'invalid_condition', error.message);
+  if (error instanceof RangeError) return refuse(node, 'invalid_config', error.message);
+  throw error;
 }
 
 function refuse(node: ControlPlanNode, code: string, message: string): ControlOutcome {
@@ -111,6 +130,7 @@ async function runForEach(
       `the list has ${items.length} items; ${most} is the limit. Raise maxItems, or shorten the list.`,
     );
   }
+  const outer = { ...run.outer(), ...run.settled() };
   const results: Json[] = new Array<Json>(items.length).fill(null);
   const onItemError = textAt(config, 'onItemError') ?? 'fail';
   let failed = 0;
@@ -126,7 +146,7 @@ async function runForEach(
         graph,
         iteration,
         extraScope: { item: items[index] ?? null, index },
-        outer: { ...run.outer(), ...run.settled() },
+        outer,
       });
       const error = await item.run();
       if (error === null) {

@@ -21,6 +21,8 @@ interface Progress {
   startedAt: number | null;
   endedAt: number | null;
   error: ExecutionError | null;
+  /** Its line in the details, until something changes. */
+  line: string | null;
 }
 
 /** In a larger graph the details list only nodes that are at work or went wrong. */
@@ -109,7 +111,10 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
       '',
       '| | Node | Connector | Status | Attempts | Started | Took | Last error |',
       '|---|---|---|---|---|---|---|---|',
-      ...shown.map((of) => row(of)),
+      ...shown.map((of) => {
+        of.line ??= row(of);
+        return of.line;
+      }),
     ].join('\n');
   }
 
@@ -144,6 +149,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
       const of = entry(node, iteration);
       const now = options.now();
       of.status = next;
+      of.line = null;
       if (next === 'running' && of.startedAt === null) of.startedAt = now;
       if (change.attempts !== undefined) of.attempts = change.attempts;
       if (change.error !== undefined) of.error = change.error;
@@ -205,6 +211,7 @@ function pending(node: PlanNode, iteration: string): Progress {
     startedAt: null,
     endedAt: null,
     error: null,
+    line: null,
   };
 }
 
@@ -223,8 +230,12 @@ function attempts(of: Progress): string {
   return of.status === 'retrying' ? `${of.attempts}+` : String(of.attempts);
 }
 
+/** Needs no second look: most cells, and every change of a node writes all of its cells. */
+const PLAIN = /^(?:[A-Za-z0-9.,:+-] ?)*$/;
+
 /** A table cell: one line, with the characters escaped that Markdown would read. */
 function cell(text: string): string {
+  if (text.length <= CELL_LENGTH && PLAIN.test(text)) return text;
   const characters = [...text.replaceAll(/\s+/g, ' ')];
   const line =
     characters.length > CELL_LENGTH

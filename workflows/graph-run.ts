@@ -3,13 +3,18 @@
  * what is ready, renders, runs, and tells it through which output a node went.
  */
 import { isCancellation } from '@temporalio/workflow';
-import type { RunNodeInput } from './activity-contract.ts';
+import type { NodeFailureDetail, RunNodeInput } from './activity-contract.ts';
 import type { ExecutionError, KeptResult, NodeStatus } from './contract.ts';
 import { runControlNode } from './control-node-runs.ts';
 import type { NodeChange } from './execution-progress.ts';
 import { ExpressionError, type ExpressionScope, renderValue } from './graph/expressions.ts';
 import type { Json, JsonObject } from './graph/json.ts';
-import type { OperationPlanNode, PlanGraph, PlanNode } from './graph/plan-types.ts';
+import type {
+  ControlPlanNode,
+  OperationPlanNode,
+  PlanGraph,
+  PlanNode,
+} from './graph/plan-types.ts';
 import { createScheduler } from './graph/scheduler.ts';
 import { dispatchNode, failureDetail } from './node-dispatch.ts';
 import type { RunContext } from './run-context.ts';
@@ -68,10 +73,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
 
   const self: GraphRun = {
     iteration,
-    run: async () => {
-      await advance();
-      return failure;
-    },
+    run: runToEnd,
     runAlone: async (node) => {
       await runNode(node);
     },
@@ -94,24 +96,76 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     return { ...context.baseScope(), nodes, ...options.extraScope };
   }
 
-  /** Starts what is ready, and after each of those nodes what it made ready. */
-  async function advance(): Promise<void> {
-    const branches = scheduler.ready().map(async (nodeId) => {
-      scheduler.start(nodeId);
-      const end = await runNode(nodeOf(nodeId));
-      if ('failure' in end) {
-        failure ??= end.failure;
-        skip(scheduler.settle(nodeId, []));
-        skip(scheduler.halt());
-      } else {
-        skip(scheduler.settle(nodeId, end.ports));
+  /**
+   * Starts what is ready, and after each end what that made ready, until nothing is at work. One
+   * promise for the whole graph instead of several for each node: the SDK traces every promise of a
+   * workflow, which is a good part of what an execution costs.
+   */
+  function runToEnd(): Promise<ExecutionError | null> {
+    return new Promise((resolve, reject) => {
+      let atWork = 0;
+      let fault: { readonly error: unknown } | undefined;
+
+      /** @returns whether anything was started */
+      function startReady(): boolean {
+        let hasStarted = false;
+        // A control node may end at once and make others ready.
+        for (let ready = scheduler.ready(); ready.length > 0; ready = scheduler.ready()) {
+          hasStarted = true;
+          for (const nodeId of ready) begin(nodeId);
+        }
+        return hasStarted;
       }
-      await advance();
-      if (iteration === '') await context.branchEnded();
+
+      function begin(nodeId: string): void {
+        scheduler.start(nodeId);
+        const end = runNode(nodeOf(nodeId));
+        if (end instanceof Promise) waitFor(end, (reached) => settle(nodeId, reached));
+        else settle(nodeId, end);
+      }
+
+      function waitFor<T>(work: Promise<T>, done: (result: T) => void): void {
+        atWork += 1;
+        work.then(
+          (result) => {
+            atWork -= 1;
+            done(result);
+            if (!startReady()) branchEnded();
+            finish();
+          },
+          (error: unknown) => {
+            // The other branches come to their end first: none is left running unattended.
+            atWork -= 1;
+            fault ??= { error };
+            finish();
+          },
+        );
+      }
+
+      function branchEnded(): void {
+        if (iteration !== '') return;
+        const shown = context.branchEnded();
+        if (shown !== undefined) waitFor(shown, () => undefined);
+      }
+
+      function finish(): void {
+        if (atWork > 0) return;
+        if (fault === undefined) resolve(failure);
+        else reject(fault.error);
+      }
+
+      startReady();
+      finish();
     });
-    // Every branch comes to its end before an error goes up: none is left running unattended.
-    for (const branch of await Promise.allSettled(branches)) {
-      if (branch.status === 'rejected') throw branch.reason;
+  }
+
+  function settle(nodeId: string, end: NodeEnd): void {
+    if ('failure' in end) {
+      failure ??= end.failure;
+      skip(scheduler.settle(nodeId, []));
+      skip(scheduler.halt());
+    } else {
+      skip(scheduler.settle(nodeId, end.ports));
     }
   }
 
@@ -129,7 +183,8 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     for (const nodeId of nodeIds) set(nodeOf(nodeId), 'skipped', { record: true });
   }
 
-  async function runNode(node: PlanNode): Promise<NodeEnd> {
+  /** Answers at once where nothing has to be waited for. */
+  function runNode(node: PlanNode): NodeEnd | Promise<NodeEnd> {
     if (node.disabled === true) {
       set(node, 'skipped', { record: true });
       settled[node.id] = { status: 'succeeded', output: null, error: null };
@@ -137,7 +192,11 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     }
     const kept = options.kept?.[node.id];
     if (kept !== undefined) return keep(node, kept);
-    await context.interactions.passGate();
+    const gate = context.interactions.passGate();
+    return gate === undefined ? enter(node) : gate.then(() => enter(node));
+  }
+
+  function enter(node: PlanNode): NodeEnd | Promise<NodeEnd> {
     set(node, 'running');
     let config: JsonObject;
     try {
@@ -147,18 +206,24 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
       return fail(node, expressionFailure(node, error), { record: true });
     }
     if (node.kind === 'operation') return runOperation(node, config);
-    try {
-      const outcome = await runControlNode(context, self, node, config);
-      if ('error' in outcome) return fail(node, outcome.error, { record: true, input: config });
-      settled[node.id] = { status: 'succeeded', output: outcome.output, error: null };
-      remember(node);
-      const { output, port } = outcome;
-      set(node, 'succeeded', { record: true, input: loggedInput(node, config), output, port });
-      return { ports: [port] };
-    } catch (error) {
-      if (isCancellation(error)) set(node, 'cancelled', { record: true });
-      throw error;
-    }
+    const outcome = runControlNode(context, self, node, config);
+    if (!(outcome instanceof Promise)) return controlEnd(node, config, outcome);
+    return outcome.then(
+      (reached) => controlEnd(node, config, reached),
+      (error: unknown) => {
+        if (isCancellation(error)) set(node, 'cancelled', { record: true });
+        throw error;
+      },
+    );
+  }
+
+  function controlEnd(node: ControlPlanNode, config: JsonObject, outcome: ControlOutcome): NodeEnd {
+    if ('error' in outcome) return fail(node, outcome.error, { record: true, input: config });
+    const { output, port } = outcome;
+    settled[node.id] = { status: 'succeeded', output, error: null };
+    remember(node);
+    set(node, 'succeeded', { record: true, input: loggedInput(node, config), output, port });
+    return { ports: [port] };
   }
 
   function keep(node: PlanNode, { output, port }: KeptResult): NodeEnd {
@@ -173,35 +238,52 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     if (node.undo !== undefined) context.undoable.push({ run: self, node: nodeOf(node.undo) });
   }
 
-  async function runOperation(node: OperationPlanNode, config: JsonObject): Promise<NodeEnd> {
-    const place = { nodeId: node.id, iteration };
-    for (;;) {
-      try {
-        const result = await context.atWork(() =>
-          dispatchNode(node, nodeInput(node, config), {
-            retrying: (detail) =>
-              set(node, 'retrying', { attempts: detail.attempt, error: detail.error }),
-          }),
-        );
-        return succeeded(node, result.output, { attempts: result.attempt });
-      } catch (error) {
-        if (isCancellation(error)) {
-          set(node, 'cancelled');
-          throw error;
-        }
-        const detail = failureDetail(error);
-        // Nobody has told the ledger of it, so the workflow does.
-        if (detail === undefined) return fail(node, lostAttempt(node), { record: true });
-        const attempts = { attempts: detail.attempt };
-        if (detail.verdict !== 'unknown') return fail(node, detail.error, attempts);
-        set(node, 'unknown', { ...attempts, error: detail.error });
-        const resolution = await context.askResolution(place);
-        if (resolution.outcome === 'sent') {
-          return succeeded(node, resolution.output ?? null, { error: null });
-        }
-        if (resolution.outcome === 'not_sent') return fail(node, detail.error, attempts);
+  function runOperation(node: OperationPlanNode, config: JsonObject): Promise<NodeEnd> {
+    return context
+      .atWork(() =>
+        dispatchNode(node, nodeInput(node, config), {
+          retrying: (detail) =>
+            set(node, 'retrying', { attempts: detail.attempt, error: detail.error }),
+        }),
+      )
+      .then(
+        ({ output, attempt }) => succeeded(node, output, { attempts: attempt }),
+        (error: unknown) => operationFailed(node, config, error),
+      );
+  }
+
+  function operationFailed(
+    node: OperationPlanNode,
+    config: JsonObject,
+    error: unknown,
+  ): NodeEnd | Promise<NodeEnd> {
+    if (isCancellation(error)) {
+      set(node, 'cancelled');
+      throw error;
+    }
+    const detail = failureDetail(error);
+    // Nobody has told the ledger of it, so the workflow does.
+    if (detail === undefined) return fail(node, lostAttempt(node), { record: true });
+    if (detail.verdict === 'unknown') return hold(node, config, detail);
+    return fail(node, detail.error, { attempts: detail.attempt });
+  }
+
+  /** Nobody knows what became of a send, until a person says so. */
+  async function hold(
+    node: OperationPlanNode,
+    config: JsonObject,
+    { error, attempt }: NodeFailureDetail,
+  ): Promise<NodeEnd> {
+    set(node, 'unknown', { attempts: attempt, error });
+    const resolution = await context.askResolution({ nodeId: node.id, iteration });
+    switch (resolution.outcome) {
+      case 'sent':
+        return succeeded(node, resolution.output ?? null, { error: null });
+      case 'not_sent':
+        return fail(node, error, { attempts: attempt });
+      case 'resend':
         set(node, 'running');
-      }
+        return runOperation(node, config);
     }
   }
 

@@ -86,9 +86,9 @@ export function createInteractions() {
       paused = next;
     },
     isPaused: (): boolean => paused,
-    /** Resolves at once unless the run is paused. */
-    async passGate(): Promise<void> {
-      if (paused) await condition(() => !paused);
+    /** @returns undefined where the way is free; while the run is paused, what to wait for */
+    passGate(): Promise<void> | undefined {
+      return paused ? condition(() => !paused) : undefined;
     },
   };
 }

@@ -88,19 +88,22 @@ export function createRunContext(
     },
 
     /** Counts a node as at work while it runs, so that the execution isn't shown as waiting. */
-    async atWork<T>(work: () => Promise<T>): Promise<T> {
+    atWork<T>(work: () => Promise<T>): Promise<T> {
       active += 1;
-      try {
-        if (shown === 'waiting') await showStatus();
-        return await work();
-      } finally {
+      const done = (): void => {
         active -= 1;
-      }
+      };
+      const working = shown === 'waiting' ? showStatus().then(work) : work();
+      working.then(done, done);
+      return working;
     },
 
-    /** Shows the execution as waiting again once a branch has ended beside one that waits. */
-    async branchEnded(): Promise<void> {
-      if (shown === 'running' && statusNow() === 'waiting') await showStatus();
+    /**
+     * Shows the execution as waiting again once a branch has ended beside one that waits.
+     * @returns undefined where there is nothing to show
+     */
+    branchEnded(): Promise<void> | undefined {
+      return shown === 'running' && statusNow() === 'waiting' ? showStatus() : undefined;
     },
 
     /** Shows the execution as waiting while a node waits and no other one is at work. */

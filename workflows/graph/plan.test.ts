@@ -130,6 +130,12 @@ describe('a plan', () => {
     expect(plan([mail], { settings: { timeout: '7d' } }).timeoutMs).toBe(604_800_000);
   });
 
+  test('waits no shorter later than at first', () => {
+    expect(planned({ ...mail, retry: { initialInterval: '10m' } })).toMatchObject({
+      retry: { initialIntervalMs: 600_000, maximumIntervalMs: 600_000 },
+    });
+  });
+
   test('takes the first operation, and keeps its name out of the config', () => {
     expect(planned(row)).toMatchObject({ operation: 'append' });
     const named = planned({ ...row, config: { operation: 'export', format: 'csv' } });

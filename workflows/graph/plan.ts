@@ -144,7 +144,6 @@ function planOperation(
   const timeoutMs = attemptLimit(node, operation);
   const queued =
     node.dispatch === 'queued' || operation.duration === 'long' || timeoutMs > LONGEST_LOCAL_MS;
-  const { retry } = node;
   return {
     kind: 'operation',
     type: node.type,
@@ -157,18 +156,24 @@ function planOperation(
     dispatch: queued ? 'queued' : 'local',
     timeoutMs,
     onUnknown: node.onUnknown ?? 'hold',
-    retry: {
-      maximumAttempts: retry?.maximumAttempts ?? DEFAULT_RETRY.maximumAttempts,
-      initialIntervalMs:
-        retry?.initialInterval === undefined
-          ? DEFAULT_RETRY.initialIntervalMs
-          : durationToMs(retry.initialInterval),
-      backoffCoefficient: retry?.backoffCoefficient ?? DEFAULT_RETRY.backoffCoefficient,
-      maximumIntervalMs:
-        retry?.maximumInterval === undefined
-          ? DEFAULT_RETRY.maximumIntervalMs
-          : durationToMs(retry.maximumInterval),
-    },
+    retry: planRetry(node.retry),
+  };
+}
+
+function planRetry(retry: DefinitionNode['retry']): OperationPlanNode['retry'] {
+  const initialIntervalMs =
+    retry?.initialInterval === undefined
+      ? DEFAULT_RETRY.initialIntervalMs
+      : durationToMs(retry.initialInterval);
+  return {
+    maximumAttempts: retry?.maximumAttempts ?? DEFAULT_RETRY.maximumAttempts,
+    initialIntervalMs,
+    backoffCoefficient: retry?.backoffCoefficient ?? DEFAULT_RETRY.backoffCoefficient,
+    // Whoever asks for a long first interval doesn't mean that the later ones are shorter.
+    maximumIntervalMs:
+      retry?.maximumInterval === undefined
+        ? Math.max(DEFAULT_RETRY.maximumIntervalMs, initialIntervalMs)
+        : durationToMs(retry.maximumInterval),
   };
 }
 
