@@ -4,12 +4,16 @@ import type { ConnectorManifest } from './contract.ts';
 import { emailManifest } from './email/manifest.ts';
 import { googleSheetsManifest } from './google-sheets/manifest.ts';
 import { httpManifest } from './http/manifest.ts';
+import { slackManifest } from './slack/manifest.ts';
+import { telegramManifest } from './telegram/manifest.ts';
 import { whatsappManifest } from './whatsapp/manifest.ts';
 
 /** Every connector, in the order in which builders list them. Manifests only: importing this does no IO. */
 export const CONNECTOR_MANIFESTS: readonly ConnectorManifest[] = [
   emailManifest,
   whatsappManifest,
+  telegramManifest,
+  slackManifest,
   googleSheetsManifest,
   bigQueryManifest,
   httpManifest,

@@ -18,6 +18,8 @@ export const CONNECTOR_ERROR_CODES = [
   'window_closed',
   // The address is well-formed, but nobody can be reached at it.
   'undeliverable',
+  // The recipient has shut the sender out.
+  'recipient_blocked',
   'rate_limited',
   'unavailable',
   'timeout',

@@ -67,7 +67,7 @@ export interface HttpEmulatorOptions {
   /** Acts as the provider does. What it stores is stored before the reply goes out. */
   readonly handle: (request: EmulatedRequest) => Promise<EmulatedReply>;
   /** The provider's own answer for a fault. */
-  readonly faultReply: (fault: AnsweredFault) => EmulatedReply;
+  readonly faultReply: (fault: AnsweredFault, request: EmulatedRequest) => EmulatedReply;
   /** Which requests use up what `inject` was given; all where left out. */
   readonly takesFault?: RequestMatcher;
 }
@@ -120,7 +120,7 @@ export async function startHttpEmulator(options: HttpEmulatorOptions): Promise<H
       case 'unauthorized':
       case 'rateLimited':
       case 'serverError':
-        write(response, options.faultReply(fault));
+        write(response, options.faultReply(fault, request));
         return;
       case 'garbage':
         write(response, {

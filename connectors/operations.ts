@@ -6,6 +6,8 @@ import { createEmailOperations } from './email/execute.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
 import { createHttpOperations } from './http/execute.ts';
 import type { Outbound } from './outbound.ts';
+import { createSlackOperations } from './slack/execute.ts';
+import { createTelegramOperations } from './telegram/execute.ts';
 import { createWhatsappOperations } from './whatsapp/execute.ts';
 
 export interface OperationsDeps {
@@ -30,6 +32,8 @@ export function createOperations(deps: OperationsDeps): Operations {
     guardHost: deps.outbound.guardHost,
   });
   const whatsapp = createWhatsappOperations({ outbound: deps.outbound });
+  const telegram = createTelegramOperations({ outbound: deps.outbound });
+  const slack = createSlackOperations({ outbound: deps.outbound });
   const sheets = createGoogleSheetsOperations({ outbound: deps.outbound });
   const bigQuery = createBigQueryOperations({ outbound: deps.outbound });
   const http = createHttpOperations({
@@ -42,6 +46,10 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['email.send', email.send],
       ['whatsapp.send', whatsapp.send],
       ['whatsapp.mark-read', whatsapp.markRead],
+      ['telegram.send-message', telegram.sendMessage],
+      ['telegram.send-photo', telegram.sendPhoto],
+      ['telegram.send-document', telegram.sendDocument],
+      ['slack.send', slack.send],
       ['google-sheets.append', sheets.append],
       ['bigquery.insert', bigQuery.insert],
       ['bigquery.query', bigQuery.query],
@@ -52,6 +60,8 @@ export function createOperations(deps: OperationsDeps): Operations {
       await Promise.all([
         email.close(),
         whatsapp.close(),
+        telegram.close(),
+        slack.close(),
         sheets.close(),
         bigQuery.close(),
         http.close(),

@@ -7,6 +7,8 @@ import type { Emulator, EmulatorDeps } from '../connectors/contract.ts';
 import { startEmailEmulator } from '../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../connectors/http/emulator.ts';
+import { startSlackEmulator } from '../connectors/slack/emulator.ts';
+import { startTelegramEmulator } from '../connectors/telegram/emulator.ts';
 import { startWhatsappEmulator } from '../connectors/whatsapp/emulator.ts';
 import { connectDatabase } from '../db/connection.ts';
 import { createEmulatorRegistry } from '../db/repositories/emulator-registry.ts';
@@ -33,8 +35,10 @@ export async function runEmulators(environment: RoleEnvironment): Promise<Role> 
     startWhatsappEmulator(at(ports?.whatsapp)),
     startGoogleEmulator(at(ports?.google)),
     startHttpEmulator(at(ports?.http)),
-    // Workers read where it is from the database, so any free port does.
+    // Workers read where these are from the database, so any free port does.
     startBigQueryEmulator(at(undefined)),
+    startTelegramEmulator(at(undefined)),
+    startSlackEmulator(at(undefined)),
   ]);
   for (const emulator of emulators) await registry.announce(emulator);
   logger.info('The emulators are ready.', { count: emulators.length });

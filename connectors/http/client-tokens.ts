@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ConnectorError, parseRetryAfter } from '../errors.ts';
+import { parseJson } from '../json-request.ts';
 import type { Outbound } from '../outbound.ts';
 import type { ClientCredentials } from './schema.ts';
 
@@ -149,12 +150,4 @@ function withoutEffect(error: ConnectorError): ConnectorError {
 
 function fingerprint(client: ClientCredentials): string {
   return createHash('sha256').update(JSON.stringify(client)).digest('base64');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
