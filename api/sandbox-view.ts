@@ -1,35 +1,27 @@
 /** Renders sandbox messages as their receivers would see them. Pure: messages in, HTML out. */
 import { z } from 'zod';
 import type { StoredSandboxMessage } from '../connectors/contract.ts';
+import {
+  completionMessage,
+  renderCompletion,
+  renderSlack,
+  renderTelegram,
+  slackMessage,
+  telegramMessage,
+} from './chat-view.ts';
+import { type Html, html, NOTHING } from './html.ts';
 
-/** HTML that is safe as it stands; made only by `html`. */
-interface Html {
-  readonly safe: string;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** A template in which every value is escaped, unless it is HTML made by this function. */
-function html(
-  parts: TemplateStringsArray,
-  ...values: readonly (string | number | Html | readonly Html[])[]
-): Html {
-  const texts = values.map((value) => {
-    if (typeof value === 'string' || typeof value === 'number') {
-      return String(value).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
-    }
-    return 'safe' in value ? value.safe : value.map((each) => each.safe).join('');
-  });
-  return { safe: parts.map((part, index) => part + (texts[index] ?? '')).join('') };
-}
-
-const NOTHING = html``;
+/** What the page can be narrowed to. */
+const CONNECTORS = [
+  'email',
+  'whatsapp',
+  'telegram',
+  'slack',
+  'google-sheets',
+  'bigquery',
+  'http',
+  'openai',
+];
 
 const address = z.object({ name: z.string(), address: z.string() });
 const emailMessage = z.object({
@@ -81,7 +73,7 @@ export function renderSandboxPage(messages: readonly StoredSandboxMessage[]): st
 <header>
 <h1>Sandbox</h1>
 <p>What each receiver would have seen. Nothing of this left this machine. <a href="/sandbox">Refresh</a></p>
-<nav>${['email', 'whatsapp', 'google-sheets', 'bigquery', 'http'].map((type) => html`<a href="/sandbox?connector=${type}">${type}</a> `)}<a href="/sandbox">all</a></nav>
+<nav>${CONNECTORS.map((type) => html`<a href="/sandbox?connector=${type}">${type}</a> `)}<a href="/sandbox">all</a></nav>
 </header>
 <main>
 ${messages.length === 0 ? html`<p>No messages yet. Start an execution in sandbox mode.</p>` : messages.map(renderMessage)}
@@ -110,6 +102,12 @@ function renderBody({ connector, message }: StoredSandboxMessage): Html {
       return renderAs(emailMessage, message, renderEmail);
     case 'whatsapp':
       return renderAs(whatsappMessage, message, renderWhatsapp);
+    case 'telegram':
+      return renderAs(telegramMessage, message, renderTelegram);
+    case 'slack':
+      return renderAs(slackMessage, message, renderSlack);
+    case 'openai':
+      return renderAs(completionMessage, message, renderCompletion);
     case 'google-sheets':
       return 'rows' in message
         ? renderAs(sheetMessage, message, ({ sheet, rows }) => renderTable(sheet, rows))
@@ -208,6 +206,8 @@ dd { margin: 0; }
 pre { margin: 0; white-space: pre-wrap; font: inherit; }
 iframe { background: #fff; border: 1px solid #8884; height: 16rem; width: 100%; }
 .bubble { background: #d9fdd3; border-radius: .75rem; color: #111; margin: 0; max-width: 28rem; padding: .5rem .75rem; white-space: pre-wrap; }
+.button { background: #8882; border: 1px solid #8886; border-radius: .5rem; display: inline-block; margin: .25rem .25rem 0 0; padding: .1rem .6rem; }
+.who { color: #777; font-size: .85rem; margin: .5rem 0 0; }
 table { border-collapse: collapse; }
 td { border: 1px solid #8886; padding: .25rem .5rem; }
 .attachment { font-size: .85rem; margin: .25rem 0 0; }

@@ -3,6 +3,8 @@ import { startBigQueryEmulator } from '../../connectors/bigquery/emulator.ts';
 import { startEmailEmulator } from '../../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../../connectors/http/emulator.ts';
+import { startSlackEmulator } from '../../connectors/slack/emulator.ts';
+import { startTelegramEmulator } from '../../connectors/telegram/emulator.ts';
 import { startWhatsappEmulator } from '../../connectors/whatsapp/emulator.ts';
 import type { Database } from '../../db/connection.ts';
 import { createEmulatorRegistry } from '../../db/repositories/emulator-registry.ts';
@@ -14,14 +16,16 @@ export type TestEmulators = Awaited<ReturnType<typeof startTestEmulators>>;
 export async function startTestEmulators(database: Database) {
   const at = { store: createSandboxMessageRepository(database), host: '127.0.0.1', port: 0 };
   const registry = createEmulatorRegistry(database);
-  const [email, whatsapp, google, http, bigQuery] = await Promise.all([
+  const [email, whatsapp, google, http, bigQuery, telegram, slack] = await Promise.all([
     startEmailEmulator(at),
     startWhatsappEmulator(at),
     startGoogleEmulator(at),
     startHttpEmulator(at),
     startBigQueryEmulator(at),
+    startTelegramEmulator(at),
+    startSlackEmulator(at),
   ]);
-  const all = [email, whatsapp, google, http, bigQuery];
+  const all = [email, whatsapp, google, http, bigQuery, telegram, slack];
   for (const emulator of all) await registry.announce(emulator);
   return {
     email,
@@ -29,6 +33,8 @@ export async function startTestEmulators(database: Database) {
     google,
     http,
     bigQuery,
+    telegram,
+    slack,
     close: async () => {
       await Promise.all(all.map((emulator) => emulator.close()));
     },
