@@ -39,7 +39,7 @@ const BY_WORDS: readonly (readonly [RegExp, Meaning])[] = [
   ],
   [
     /user is deactivated/i,
-    permanent('recipient_blocked', 'The user has deleted their Telegram account.', {
+    permanent('undeliverable', 'The user has deleted their Telegram account.', {
       pointer: '/chatId',
       name: 'user_deactivated',
     }),
@@ -47,7 +47,7 @@ const BY_WORDS: readonly (readonly [RegExp, Meaning])[] = [
   [
     /can't initiate conversation/i,
     permanent(
-      'recipient_blocked',
+      'undeliverable',
       'The user has never started the bot, and a bot may not write first. Ask them to open it and press Start.',
       { pointer: '/chatId', name: 'not_started' },
     ),

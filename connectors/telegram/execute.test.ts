@@ -142,13 +142,8 @@ describe('telegram', () => {
 
   test.each([
     [403, 'Forbidden: bot was blocked by the user', 'recipient_blocked', 'bot_blocked'],
-    [403, 'Forbidden: user is deactivated', 'recipient_blocked', 'user_deactivated'],
-    [
-      403,
-      "Forbidden: bot can't initiate conversation with a user",
-      'recipient_blocked',
-      'not_started',
-    ],
+    [403, 'Forbidden: user is deactivated', 'undeliverable', 'user_deactivated'],
+    [403, "Forbidden: bot can't initiate conversation with a user", 'undeliverable', 'not_started'],
     [403, 'Forbidden: bot was kicked from the group chat', 'permission_denied', 'not_a_member'],
     [403, 'Forbidden: something new', 'permission_denied', undefined],
     [400, 'Bad Request: chat not found', 'not_found', 'chat_not_found'],
