@@ -43,6 +43,7 @@ const ERRORS: Readonly<Record<ConnectorErrorCode, string>> = {
   rejected: 'The provider refused the request for what it says.',
   window_closed:
     'The receiver hasn’t written lately, so only an approved template may be sent (WhatsApp’s 24 hours).',
+  recipient_blocked: 'The receiver has blocked the sender.',
   undeliverable: 'The provider can’t deliver to this receiver.',
   rate_limited: 'Too many requests. The node waits as long as the provider asks, and tries again.',
   unavailable: 'The provider can’t be reached or is failing. The node tries again.',
