@@ -1,12 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import type { ApiKeyIdentity } from '../db/repositories/api-keys.ts';
 import type { Caller } from './endpoint.ts';
 import { ApiError } from './problem.ts';
-
-/** A revoked key works for at most so long. */
-const CACHE_MS = 5_000;
-const MAX_CACHED = 1_000;
 
 export interface Authenticator {
   /**
@@ -19,23 +14,30 @@ export interface Authenticator {
   identifyKey(key: string): Promise<Caller | undefined>;
 }
 
-/** @param find looks a key up; its answer is kept for a few seconds */
+/**
+ * Nothing is remembered longer than a look-up takes: a key that is revoked stops working at once,
+ * on every replica. Requests that come while their key is being looked up share the answer.
+ * @param find looks a key up
+ */
 export function createAuthenticator(
   find: (key: string) => Promise<ApiKeyIdentity | undefined>,
 ): Authenticator {
-  // By hash, so that keys don't stay readable in memory.
-  const cache = new Map<string, { readonly until: number; readonly caller: Caller }>();
+  const lookUps = new Map<string, Promise<Caller | undefined>>();
+  // A request is identified twice: for its rate limit, and for its endpoint.
+  const callers = new WeakMap<Request, Promise<Caller | undefined>>();
 
-  async function lookUp(key: string): Promise<Caller | undefined> {
-    const hash = createHash('sha256').update(key).digest('base64');
-    const known = cache.get(hash);
-    if (known !== undefined && known.until > Date.now()) return known.caller;
-    cache.delete(hash);
-    const caller = await find(key);
-    if (caller === undefined) return undefined;
-    if (cache.size >= MAX_CACHED) cache.clear();
-    cache.set(hash, { until: Date.now() + CACHE_MS, caller });
-    return caller;
+  function lookUp(key: string): Promise<Caller | undefined> {
+    const current = lookUps.get(key);
+    if (current !== undefined) return current;
+    const started = find(key).finally(() => lookUps.delete(key));
+    lookUps.set(key, started);
+    return started;
+  }
+
+  function callerOf(request: Request, key: string): Promise<Caller | undefined> {
+    const known = callers.get(request) ?? lookUp(key);
+    callers.set(request, known);
+    return known;
   }
 
   return {
@@ -50,7 +52,7 @@ export function createAuthenticator(
           `${isEmpty ? 'The API key is empty. ' : ''}Send an API key in the header "x-api-key", or as "Authorization: Bearer …".`,
         );
       }
-      const caller = await lookUp(key);
+      const caller = await callerOf(request, key);
       if (caller === undefined) {
         throw new ApiError('api_key_invalid', 'This API key is unknown, revoked or expired.');
       }
@@ -59,7 +61,7 @@ export function createAuthenticator(
 
     async tryIdentify(request) {
       const key = keyOf(request);
-      return key === undefined ? undefined : lookUp(key);
+      return key === undefined ? undefined : callerOf(request, key);
     },
   };
 }

@@ -1,44 +1,46 @@
 /** Saves a definition that came as a file. */
 
 import { z } from 'zod';
-import type { ApiClient } from './api-client.ts';
+import { type ApiClient, ApiRefusal } from './api-client.ts';
 import { draftSchema } from './api-schemas.ts';
 import type { DefinitionFile } from './definition-file.ts';
 import { OperatorError } from './local-process.ts';
 
-export interface Imported {
-  readonly draft: z.infer<typeof draftSchema>;
-  /** What could not be carried over as it was, for an export of another product. */
-  readonly report: readonly { readonly node?: string | undefined; readonly message: string }[];
+const reportItemSchema = z.looseObject({ node: z.string().optional(), message: z.string() });
+
+const importedSchema = draftSchema.extend({
+  format: z.string(),
+  /** What could not be carried over as it was, from an export of another product. */
+  report: z.array(reportItemSchema).optional(),
+});
+export type Imported = z.infer<typeof importedSchema>;
+
+export const IF_EXISTS = ['fail', 'replace', 'rename'] as const;
+
+export interface ImportOptions {
+  /** Replaces the one in the file. */
+  readonly id?: string | undefined;
+  readonly ifExists: (typeof IF_EXISTS)[number];
 }
 
-const namedSchema = z.looseObject({ workflowId: z.string().optional() });
-
-/**
- * @param id replaces the one in the file
- * @throws OperatorError `definition_file` if no id is known; ApiRefusal
- */
+/** @throws OperatorError `definition_file` if the id is taken; ApiRefusal with what is wrong */
 export async function importDefinition(
   api: ApiClient,
   file: DefinitionFile,
-  id: string | undefined,
+  { id, ifExists }: ImportOptions,
 ): Promise<Imported> {
-  const named = namedSchema.safeParse(file.value);
-  if (!named.success) {
-    throw new OperatorError('definition_file', `${file.name} does not hold a definition.`);
-  }
-  const workflowId = id ?? named.data.workflowId;
-  if (workflowId === undefined) {
+  try {
+    return await api.call('POST', '/api/workflows/import', importedSchema, {
+      body: file.text,
+      contentType: file.format === 'json' ? 'application/json' : 'application/yaml',
+      query: { workflowId: id, ifExists },
+    });
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.problem !== 'workflow_exists') throw error;
     throw new OperatorError(
       'definition_file',
-      `${file.name} has no workflowId. Add one, or give it with --id.`,
+      `There is a workflow of that id already. Replace its draft with --if-exists replace, keep both with --if-exists rename, or choose an id with --id.`,
+      error,
     );
   }
-  const draft = await api.call(
-    'PUT',
-    `/api/workflows/${encodeURIComponent(workflowId)}`,
-    draftSchema,
-    { body: { ...named.data, workflowId } },
-  );
-  return { draft, report: [] };
 }

@@ -42,6 +42,7 @@ export type OperatorErrorCode =
   | 'environment'
   | 'not_writable'
   | 'port_in_use'
+  | 'key_exists'
   | 'no_such_key'
   | 'root_refused'
   | 'server_failed'

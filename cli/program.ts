@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { addApiKeyCommands } from './commands/api-key.ts';
 import type { Ended } from './commands/command.ts';
 import { addExecutionCommands } from './commands/execution.ts';
 import { addRoleCommands } from './commands/roles.ts';
@@ -34,6 +35,7 @@ export function createProgram(ended: Ended): Command {
   addRoleCommands(program, ended);
   addWorkflowCommands(program, ended);
   addExecutionCommands(program, ended);
+  addApiKeyCommands(program, ended);
   return program;
 }
 

@@ -105,13 +105,15 @@ async function keepRunning<
       await sleep(waitMs);
       if (stopping) return;
       try {
-        current = await start();
-        if (current.port !== first.port) {
+        const started = await start();
+        if (started.port !== first.port) {
+          await started.stop();
           throw new OperatorError(
             'port_in_use',
             `${name} could not take its port again after a crash. Start Masar again.`,
           );
         }
+        current = started;
         terminal.warn(`${name} runs again.`);
         watch();
         return;

@@ -13,10 +13,11 @@ export const DEFAULT_PROJECT = 'default';
 /**
  * Makes the default project and its first API key, where there is no key yet.
  * @param options.apiKey becomes that first key, instead of a random one
+ * @param options.firstKey false: makes no key
  */
 export async function bootstrap(
   url: string,
-  options: { readonly apiKey?: string } = {},
+  options: { readonly apiKey?: string; readonly firstKey?: boolean } = {},
 ): Promise<BootstrapResult> {
   const database = connectDatabase(url, { poolSize: 2, applicationName: 'masar-bootstrap' });
   try {
@@ -26,7 +27,7 @@ export async function bootstrap(
       const project = await transaction('projects').where({ name: DEFAULT_PROJECT }).first('id');
       const projectId: string = project.id;
       const keys = createApiKeyRepository(transaction);
-      if (await keys.anyExists(projectId)) return { projectId };
+      if (options.firstKey === false || (await keys.anyExists(projectId))) return { projectId };
       const createdApiKey = await keys.create(
         projectId,
         'first key',

@@ -1,7 +1,7 @@
 /** `masar workflow …`: definitions, through the API. */
 
 import { writeFileSync } from 'node:fs';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import type { ApiClient, ApiRefusal } from '../api-client.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from '../api-schemas.ts';
 import { definitionText } from '../definition-export.ts';
 import { readDefinitionFile, readValue } from '../definition-file.ts';
-import { importDefinition } from '../definition-import.ts';
+import { IF_EXISTS, type ImportOptions, importDefinition } from '../definition-import.ts';
 import { explainFileError, OperatorError } from '../local-process.ts';
 import { shortTime, table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -73,23 +73,24 @@ function addFileCommands(group: Command, ended: Ended): void {
   examples(
     group
       .command('import')
-      .description('save a definition as a draft: JSON, YAML, or an export of n8n')
+      .description('save a definition as a draft: JSON or YAML')
       .argument('<file>', 'JSON or YAML; - reads standard input')
       .option('--id <workflowId>', 'save it under this id')
+      .addOption(
+        new Option('--if-exists <act>', 'if the id is taken: refuse, replace its draft, or rename')
+          .choices(IF_EXISTS)
+          .default('fail'),
+      )
       .option('--publish', 'publish it at once')
       .action(
-        async (
-          file: string,
-          options: { id?: string; publish?: true },
-          command: Command,
-        ): Promise<void> => {
+        async (file: string, options: ImportOptions & { publish?: true }, command: Command) => {
           const context = contextOf(command);
           const api = context.api();
-          const imported = await importDefinition(api, readDefinitionFile(file), options.id);
+          const draft = await importDefinition(api, readDefinitionFile(file), options);
+          const { report = [] } = draft;
           const publication =
-            options.publish === true ? await publish(api, imported.draft.workflowId) : undefined;
-          context.result({ ...imported, publication: publication ?? null }, (terminal) => {
-            const { draft, report } = imported;
+            options.publish === true ? await publish(api, draft.workflowId) : undefined;
+          context.result({ ...draft, publication: publication ?? null }, (terminal) => {
             terminal.line(`✓ ${draft.workflowId}: ${draft.name} (draft ${draft.draftVersion})`);
             showIssues(terminal, draft.issues);
             if (report.length > 0) terminal.line('  Not carried over as it was:');
@@ -106,7 +107,7 @@ function addFileCommands(group: Command, ended: Ended): void {
         },
       ),
     'masar workflow import welcome.yaml --publish',
-    'masar workflow import n8n-export.json --id welcome',
+    'masar workflow import welcome.yaml --id welcome --if-exists replace',
   );
 
   examples(
@@ -116,17 +117,19 @@ function addFileCommands(group: Command, ended: Ended): void {
       .argument('<workflowId>')
       .option('-o, --output <file>', 'write it there instead of to standard output')
       .option('--format <format>', 'json or yaml', oneOf('json', 'yaml'))
+      .option('--at <version>', 'a published version instead of the draft')
       .action(
         async (
           workflowId: string,
-          options: { output?: string; format?: 'json' | 'yaml' },
+          options: { output?: string; format?: 'json' | 'yaml'; at?: string },
           command: Command,
         ): Promise<void> => {
           const context = contextOf(command);
           const { output } = options;
           const asked = /\.ya?ml$/i.test(output ?? '') ? 'yaml' : 'json';
           const format = context.json && output === undefined ? 'json' : (options.format ?? asked);
-          const text = await definitionText(context.api(), workflowId, format);
+          const wanted = { format, version: options.at };
+          const text = await definitionText(context.api(), workflowId, wanted);
           if (output === undefined) {
             process.stdout.write(text);
           } else {
@@ -139,7 +142,7 @@ function addFileCommands(group: Command, ended: Ended): void {
         },
       ),
     'masar workflow export welcome-lead > welcome-lead.json',
-    'masar workflow export welcome-lead -o welcome-lead.yaml',
+    'masar workflow export welcome-lead --at 3 -o welcome-lead.yaml',
   );
 }
 
