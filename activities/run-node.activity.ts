@@ -22,6 +22,7 @@ import type {
   RunNodeResult,
 } from '../workflows/activity-contract.ts';
 import type { ExecutionError } from '../workflows/contract.ts';
+import { predicateOf } from '../workflows/graph/issue-words.ts';
 import type { CredentialSource } from './credential-source.ts';
 import { toApplicationFailure, toExecutionError } from './to-application-failure.ts';
 
@@ -274,10 +275,13 @@ function parseInput(manifest: OperationManifest, input: RunNodeInput): unknown {
   const given = input.scope === undefined ? input.input : { ...input.input, input: input.scope };
   const result = manifest.input.safeParse(given);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${fieldOf(issue)}: ${issue.message}`);
+  const problems = result.error.issues.map((issue) => {
+    const predicate = predicateOf(issue, issue.message.includes('received undefined'));
+    return `${issue.path.length === 0 ? 'It' : `"${fieldOf(issue)}"`} ${predicate}`;
+  });
   throw new ConnectorError(
     'invalid_config',
-    `The configuration of "${input.name}" isn’t right once its expressions are filled in. ${problems.join('; ')}.`,
+    `The configuration of "${input.name}" isn’t right once its expressions are filled in. ${problems.join(' ')}`,
     {
       effect: 'none',
       permanent: true,

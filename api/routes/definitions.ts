@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ConnectorManifest } from '../../connectors/contract.ts';
 import type { DefinitionRepository } from '../../db/repositories/definitions.ts';
+import { checkDefinition } from '../../workflows/graph/check-definition.ts';
 import {
   type Definition,
   definitionSchema,
@@ -22,7 +23,6 @@ import { flagQuery, iso, timeField } from '../fields.ts';
 import { cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../paging.ts';
 import { ApiError } from '../problem.ts';
 import { unknownWorkflow } from '../refusals.ts';
-import { toIssues } from '../zod-issues.ts';
 
 const listCursor = z.tuple([cursorTime, z.uuid()]);
 
@@ -76,10 +76,7 @@ export function definitionRoutes({ definitions, catalog }: DefinitionRouteDeps):
         },
       },
     }).handledBy(async ({ body }) => {
-      const parsed = definitionSchema.safeParse(body);
-      const issues = parsed.success
-        ? validateDefinition(parsed.data, catalog)
-        : toIssues(parsed.error.issues);
+      const issues = checkDefinition(body, catalog);
       return {
         status: 200,
         body: { valid: issues.every((issue) => issue.severity !== 'error'), issues },

@@ -16,6 +16,14 @@ export interface InputIssue {
   readonly message: string;
   /** Of a union: what each of its members found, with paths that start at the union's value. */
   readonly errors?: readonly (readonly InputIssue[])[] | undefined;
+  readonly expected?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly minimum?: number | bigint | undefined;
+  readonly maximum?: number | bigint | undefined;
+  readonly inclusive?: boolean | undefined;
+  readonly values?: readonly unknown[] | undefined;
+  readonly format?: string | undefined;
+  readonly keys?: readonly string[] | undefined;
 }
 
 export interface OperationView {

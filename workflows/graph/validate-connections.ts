@@ -1,5 +1,7 @@
 /** Validation of the connections of one level. */
 import type { CatalogView } from './catalog-view.ts';
+import type { Connection } from './definition.ts';
+import { didYouMean } from './issue-words.ts';
 import { outputsOf, resolveType } from './resolve-type.ts';
 import type { Level, Report } from './validation-report.ts';
 
@@ -18,7 +20,7 @@ export function checkConnections(
         report(
           'dangling_connection',
           `${at}/${end}`,
-          `A connection ${end === 'from' ? 'starts at' : 'leads to'} "${connection[end]}", but there is no node with that id.`,
+          `A connection ${end === 'from' ? 'starts at' : 'leads to'} "${connection[end]}", but there is no node with that id.${didYouMean(connection[end], byId.keys())}`,
         );
       }
     }
@@ -52,11 +54,12 @@ export function checkConnections(
       report(
         'unknown_output',
         `${at}/output`,
-        `"${connection.from}" has no output called "${connection.output}". It has: ${outputs.join(', ')}.`,
+        `"${connection.from}" has no output called "${connection.output}". ${outputs.length === 0 ? 'The automation ends there, so nothing can follow it.' : `${didYouMean(connection.output, outputs).trimStart()} It has: ${outputs.join(', ')}.`.trimStart()}`,
         connection.from,
       );
     }
   });
+  checkReachability(graph, pointer, catalog, report);
   for (const [index, node] of graph.nodes.entries()) {
     const leavesByError = graph.connections.some(
       (connection) => connection.from === node.id && connection.output === 'error',
@@ -80,4 +83,53 @@ export function checkConnections(
       );
     }
   }
+}
+
+/**
+ * Nodes that no run can get to: every way there leaves through an output that is never taken.
+ * Where a connection is broken or goes in a circle, that is told by itself.
+ */
+function checkReachability(
+  graph: Level['graph'],
+  pointer: string,
+  catalog: CatalogView,
+  report: Report,
+): void {
+  const byId = new Map(graph.nodes.map((node) => [node.id, node]));
+  const isOpen = (connection: Connection): boolean => {
+    const source = byId.get(connection.from);
+    if (source === undefined) return true;
+    const resolved = resolveType(source, catalog);
+    if (resolved.kind === 'unknown' || connection.output === undefined) return true;
+    const outputs = outputsOf(source, resolved);
+    // An output that isn't there is an error of its own.
+    if (!outputs.includes(connection.output)) return true;
+    // A disabled node is passed over by its first output. (That an error output is never taken is
+    // told of the node that has it.)
+    return source.disabled !== true || connection.output === outputs[0];
+  };
+  const entered = new Set(graph.connections.map(({ to }) => to));
+  const reached = new Set(graph.nodes.map(({ id }) => id).filter((id) => !entered.has(id)));
+  // A Set is walked in the order of insertion, what is added meanwhile included.
+  for (const from of reached) {
+    for (const connection of graph.connections) {
+      if (connection.from === from && isOpen(connection)) reached.add(connection.to);
+    }
+  }
+  const closed = graph.connections.filter((connection) => !isOpen(connection));
+  if (closed.length === 0) return;
+  const beyond = new Set(closed.map(({ to }) => to));
+  for (const id of beyond) {
+    for (const { from, to } of graph.connections) if (from === id) beyond.add(to);
+  }
+  graph.nodes.forEach((node, index) => {
+    if (reached.has(node.id) || !beyond.has(node.id)) return;
+    report(
+      'unreachable_node',
+      `${pointer}/nodes/${index}`,
+      `"${node.id}" never runs: every way to it comes from another than the first output of a disabled node. Connect it elsewhere, or enable that node.`,
+      node.id,
+      'warning',
+    );
+  });
 }

@@ -2,6 +2,7 @@
 import type { CatalogView } from './catalog-view.ts';
 import type { DefinitionNode } from './definition.ts';
 import { EXPRESSION_ROOTS, findReferences, type Reference } from './expressions.ts';
+import { didYouMean } from './issue-words.ts';
 import type { Json } from './json.ts';
 import { rawFieldsOf, resolveType } from './resolve-type.ts';
 import type { Report } from './validation-report.ts';
@@ -45,7 +46,7 @@ function checkReference(
     report(
       'unknown_reference',
       reference.pointer,
-      `"${name}" in "${node.id}" refers to nothing: names start with ${EXPRESSION_ROOTS.slice(0, -2).join(', ')}.`,
+      `"${name}" in "${node.id}" refers to nothing.${rootHint(String(root), first, names)} Names start with ${EXPRESSION_ROOTS.slice(0, -2).join(', ')}.`,
       node.id,
     );
     return;
@@ -66,7 +67,7 @@ function checkReference(
     report(
       'unknown_reference',
       reference.pointer,
-      `"${node.id}" uses the result of "${target}", but there is no node with that id.`,
+      `"${node.id}" uses the result of "${target}", but there is no node with that id.${didYouMean(target, names.known)}`,
       node.id,
     );
     return;
@@ -97,4 +98,13 @@ function checkReference(
       node.id,
     );
   }
+}
+
+/** What was probably meant by a name that starts from nothing: often a node without `nodes.`. */
+function rootHint(root: string, first: unknown, names: Names): string {
+  if (names.known.has(root)) {
+    const field = first === undefined || first === 'output' ? '' : `.${String(first)}`;
+    return ` Did you mean "nodes.${root}.output${field}"?`;
+  }
+  return didYouMean(root, EXPRESSION_ROOTS);
 }

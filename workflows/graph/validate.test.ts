@@ -138,6 +138,25 @@ describe('each problem is told with its place and its node', () => {
         { from: 'hot', output: 'true', to: 'mail' },
       ],
     ],
+    ['unknown_node_type /nodes/0/type mail', 'Did you mean "email"?', [{ ...mail, type: 'gmail' }]],
+    [
+      'dangling_connection /connections/0/to -',
+      'Did you mean "mail"?',
+      [mail, hot],
+      [{ from: 'hot', output: 'true', to: 'mial' }],
+    ],
+    [
+      'unknown_reference /nodes/1/config/values/a note',
+      'Did you mean "nodes.mail.output.messageId"?',
+      [mail, { id: 'note', type: 'set', config: { values: { a: '{{ mail.messageId }}' } } }],
+      [{ from: 'mail', to: 'note' }],
+    ],
+    [
+      'unreachable_node /nodes/1 mail',
+      '"mail" never runs',
+      [{ ...hot, disabled: true }, mail],
+      [{ from: 'hot', output: 'false', to: 'mail' }],
+    ],
     [
       'error_output_unused /nodes/0/onError mail',
       'nothing is connected',
@@ -171,7 +190,7 @@ describe('each problem is told with its place and its node', () => {
     ],
     [
       'unknown_reference /nodes/0/config/subject mail',
-      '"customer.name" in "mail" refers to nothing: names start with lead, input',
+      '"customer.name" in "mail" refers to nothing. Names start with lead, input',
       [{ ...mail, config: { to: 'a@example.com', subject: '{{ customer.name }}' } }],
     ],
     [
@@ -217,7 +236,7 @@ describe('each problem is told with its place and its node', () => {
     const found = issuesOf(nodes, connections);
     expect(found.map(brief)).toEqual([expected]);
     expect(found[0]?.message).toContain(words);
-    const warning = expected.startsWith('error_output');
+    const warning = /^(?:error_output|unreachable)/.test(expected);
     expect(found[0]?.severity).toBe(warning ? 'warning' : 'error');
   });
 
@@ -236,10 +255,10 @@ describe('each problem is told with its place and its node', () => {
       'dangling_connection /connections/1/to -',
       'invalid_config /nodes/0/config/to mail',
       'invalid_config /nodes/0/config/subject mail',
-      'invalid_config /nodes/0/config mail',
+      'invalid_config /nodes/0/config/subjct mail',
       'invalid_expression /nodes/0/config/subjct mail',
       'unknown_node_type /nodes/1/type fax',
-      'invalid_config /nodes/2/config hot',
+      'invalid_config /nodes/2/config/operator hot',
       'reference_not_upstream /nodes/2/config/left hot',
     ]);
   });
@@ -263,15 +282,15 @@ describe('values that an expression will fill in', () => {
   });
 
   test.each<[string, Record<string, unknown>, string]>([
-    ['email', { to: '{{ lead.email }}', subject: 's', subjct: 's' }, ''],
+    ['email', { to: '{{ lead.email }}', subject: 's', subjct: 's' }, '/subjct'],
     ['email', { to: '{{ lead.email }}' }, '/subject'],
     ['email', { to: { address: '{{ lead.email }}' }, subject: 's' }, '/to'],
     ['email', { to: '{{ lead.email }}', subject: { text: '{{ lead.name }}' } }, '/subject'],
     ['sheets', { range: '{{ lead.range }}', values: [] }, '/values'],
     ['condition', { left: '{{ lead.a }}', operatr: 'eq', right: 1 }, ''],
-    ['condition', { left: '{{ lead.a }}', operator: 'is', right: 1 }, ''],
-    ['condition', { all: [{ left: '{{ lead.a }}', right: 1 }] }, ''],
-    ['set', { values: { a: '{{ lead.a }}' }, also: '{{ lead.b }}' }, ''],
+    ['condition', { left: '{{ lead.a }}', operator: 'is', right: 1 }, '/operator'],
+    ['condition', { all: [{ left: '{{ lead.a }}', right: 1 }] }, '/all/0/operator'],
+    ['set', { values: { a: '{{ lead.a }}' }, also: '{{ lead.b }}' }, '/also'],
   ])('hide no other problem: %s %j', (type, config, pointer) => {
     expect(configIssues(type, config)).toEqual([`/nodes/0/config${pointer}`]);
   });

@@ -5,9 +5,17 @@
  */
 import type { CatalogView, InputIssue } from './catalog-view.ts';
 import { CONTROL_MANIFESTS } from './control-nodes.ts';
-import { type Definition, type DefinitionNode, graphSchema, type Issue } from './definition.ts';
+import {
+  type Connection,
+  type Definition,
+  type DefinitionNode,
+  type Graph,
+  graphSchema,
+  type Issue,
+} from './definition.ts';
 import { pointerStep } from './expressions.ts';
 import { ancestorsOf, findCycle } from './graph-walks.ts';
+import { didYouMean, meantMember, predicateOf } from './issue-words.ts';
 import { resolveType } from './resolve-type.ts';
 import { checkConnections } from './validate-connections.ts';
 import { checkReferences } from './validate-references.ts';
@@ -63,10 +71,12 @@ function levelsOf(definition: Definition, report: Report): readonly Level[] {
       const body = graphSchema.safeParse(node.config.body);
       for (const issue of body.error?.issues ?? []) {
         const at = issue.path.map((step) => pointerStep(String(step))).join('');
+        const field = ['body', ...issue.path.map(String)].join('.');
+        const isAbsent = valueAt(node.config.body, issue.path) === undefined;
         report(
           'invalid_config',
           pointer + at,
-          `The body of "${node.id}" isn’t right: ${issue.message}.`,
+          `"${field}" of "${node.id}" ${predicateOf(issue, isAbsent)}`,
           node.id,
         );
       }
@@ -116,15 +126,11 @@ function checkLevel(
 ): void {
   const { graph, pointer } = level;
   checkConnections(level, catalog, report);
-  const cycle = findCycle(
-    graph.nodes.map((node) => node.id),
-    graph.connections,
-  );
-  if (cycle !== undefined) {
+  for (const cycle of cyclesOf(graph)) {
     report(
       'cycle',
       `${pointer}/connections`,
-      `These nodes go round in a circle: ${[...cycle, cycle[0]].join(' → ')}. An automation runs forwards only; remove one of these connections.`,
+      `These nodes go round in a circle: ${[...cycle, cycle[0]].join(' → ')}. An automation runs forwards only; remove one of these connections. To repeat steps for each item of a list, put them into a forEach.`,
       cycle[0],
     );
   }
@@ -141,6 +147,26 @@ function checkLevel(
       report,
     );
   });
+}
+
+const MAX_CYCLES = 10;
+
+/** Every cycle that is left once the connection that closes the one before is taken away. */
+function cyclesOf(graph: Graph): readonly (readonly string[])[] {
+  const ids = graph.nodes.map((node) => node.id);
+  let edges: readonly Connection[] = graph.connections;
+  const cycles: (readonly string[])[] = [];
+  for (
+    let cycle = findCycle(ids, edges);
+    cycle !== undefined && cycles.length < MAX_CYCLES;
+    cycle = findCycle(ids, edges)
+  ) {
+    cycles.push(cycle);
+    const [first] = cycle;
+    const last = cycle.at(-1);
+    edges = edges.filter(({ from, to }) => from !== last || to !== first);
+  }
+  return cycles;
 }
 
 /** For each node of a level the nodes that have run before it, also those around a forEach. */
@@ -197,11 +223,11 @@ function checkNode(node: DefinitionNode, at: string, catalog: CatalogView, repor
   const resolved = resolveType(node, catalog);
   if (resolved.kind === 'unknown') {
     if (resolved.what === 'type') {
-      const known = [...CONTROL_MANIFESTS, ...catalog].map((entry) => entry.type).join(', ');
+      const known = [...CONTROL_MANIFESTS, ...catalog].map((entry) => entry.type);
       report(
         'unknown_node_type',
         `${at}/type`,
-        `There is no node type "${node.type}". Known types: ${known}.`,
+        `There is no node type "${node.type}".${didYouMean(node.type, known)} Known types: ${known.join(', ')}.`,
         node.id,
       );
     } else {
@@ -211,7 +237,7 @@ function checkNode(node: DefinitionNode, at: string, catalog: CatalogView, repor
       report(
         'unknown_operation',
         `${at}/config/operation`,
-        `"${node.type}" has no operation ${JSON.stringify(node.config.operation)}. It has: ${operations.join(', ')}.`,
+        `"${node.type}" has no operation ${JSON.stringify(node.config.operation)}.${typeof node.config.operation === 'string' ? didYouMean(node.config.operation, operations) : ''} It has: ${operations.join(', ')}.`,
         node.id,
       );
     }
@@ -222,18 +248,56 @@ function checkNode(node: DefinitionNode, at: string, catalog: CatalogView, repor
   const checked = resolved.kind === 'control' ? node.config : input;
   const result = schema.safeParse(checked);
   if (result.success) return;
+  const told = new Set<string>();
   for (const issue of result.error.issues) {
-    if (!isCertain(issue, checked)) continue;
-    const pointer = `${at}/config${issue.path.map((step) => pointerStep(String(step))).join('')}`;
-    const field =
-      issue.path.length === 0 ? 'The configuration' : `"${issue.path.map(String).join('.')}"`;
-    report(
-      'invalid_config',
-      pointer,
-      `${field} of "${node.id}" isn’t right: ${issue.message}.`,
-      node.id,
-    );
+    // A body was checked as a graph of its own.
+    if (node.type === 'forEach' && issue.path[0] === 'body') continue;
+    // What else a schema finds in a value mostly follows from the first thing.
+    const place = issue.code === 'unrecognized_keys' ? '' : issue.path.map(String).join('\n');
+    if (!isCertain(issue, checked) || (place !== '' && told.has(place))) continue;
+    told.add(place);
+    reportConfig(issue, checked, node, `${at}/config`, report);
   }
+}
+
+function reportConfig(
+  issue: InputIssue,
+  config: unknown,
+  node: DefinitionNode,
+  at: string,
+  report: Report,
+): void {
+  const meant = meantMember(issue);
+  if (meant !== undefined) {
+    for (const inner of meant) {
+      const placed = { ...inner, path: [...issue.path, ...inner.path] };
+      if (isCertain(placed, config)) reportConfig(placed, config, node, at, report);
+    }
+    return;
+  }
+  const pointerTo = (path: readonly PropertyKey[]): string =>
+    at + path.map((step) => pointerStep(String(step))).join('');
+  const nameOf = (path: readonly PropertyKey[]): string =>
+    path.length === 0 ? 'The configuration' : `"${path.map(String).join('.')}"`;
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys ?? []) {
+      const path = [...issue.path, key];
+      report(
+        'invalid_config',
+        pointerTo(path),
+        `${nameOf(path)} of "${node.id}" is not known here. Correct its name, or remove it.`,
+        node.id,
+      );
+    }
+    return;
+  }
+  const isAbsent = valueAt(config, issue.path) === undefined;
+  report(
+    'invalid_config',
+    pointerTo(issue.path),
+    `${nameOf(issue.path)} of "${node.id}" ${predicateOf(issue, isAbsent)}`,
+    node.id,
+  );
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
