@@ -38,6 +38,36 @@ function target(title: string | undefined, cells: string): AppendTarget {
   return { title, startColumn: match[1] === undefined ? 0 : columnIndex(match[1]) };
 }
 
+export interface CellRange {
+  readonly title: string | undefined;
+  /** 1 for the first row of the sheet. */
+  readonly startRow: number;
+  /** 0 for column A. */
+  readonly startColumn: number;
+}
+
+/**
+ * Reads where a range begins, e.g. of `'My Sheet'!B2:D1000`.
+ * @throws ConnectorError invalid_config
+ */
+export function parseCells(range: string): CellRange {
+  const { title, startColumn } = parseRange(range);
+  const cells = range.slice(range.lastIndexOf('!') + 1);
+  const row = /^\$?[A-Za-z]{0,3}\$?(\d+)/.exec(cells)?.[1];
+  return { title, startColumn, startRow: row === undefined ? 1 : Number(row) };
+}
+
+/** @param column 0 for A */
+export function columnLetters(column: number): string {
+  const before = Math.floor(column / 26);
+  return (before > 0 ? columnLetters(before - 1) : '') + String.fromCharCode(65 + (column % 26));
+}
+
+/** A sheet's title as ranges have it. */
+export function quotedTitle(title: string): string {
+  return `'${title.replaceAll("'", "''")}'`;
+}
+
 function columnIndex(letters: string): number {
   return (
     [...letters.toUpperCase()].reduce((sum, letter) => sum * 26 + letter.charCodeAt(0) - 64, 0) - 1
@@ -46,7 +76,7 @@ function columnIndex(letters: string): number {
 
 /** A range that can only mean the sheet of this title, and never a named range. */
 export function firstCellOf(title: string): string {
-  return `'${title.replaceAll("'", "''")}'!A1`;
+  return `${quotedTitle(title)}!A1`;
 }
 
 function unreadable(): ConnectorError {

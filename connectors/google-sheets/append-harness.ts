@@ -7,7 +7,7 @@ import type { EmulatedReply } from '../http-emulator.ts';
 import { createMemorySandboxStore } from '../memory-sandbox-store.ts';
 import { createOutbound } from '../outbound.ts';
 import { isSheetsAppend, startGoogleEmulator } from './emulator.ts';
-import { createGoogleSheetsOperations } from './execute.ts';
+import { createGoogleSheetsOperations, type GoogleSheetsOperations } from './execute.ts';
 import { type AppendInput, type AppendOutput, appendInputSchema } from './schema.ts';
 
 export const SPREADSHEET = '1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms';
@@ -29,6 +29,8 @@ export function inputOf(more: object = {}): AppendInput {
 type Overrides = Partial<OperationContext<GoogleCredential>>;
 
 export interface AppendHarness {
+  readonly operations: GoogleSheetsOperations;
+  readonly context: (overrides?: Overrides) => OperationContext<GoogleCredential>;
   readonly emulator: GoogleEmulator;
   readonly store: ReturnType<typeof createMemorySandboxStore>;
   append(input: AppendInput, overrides?: Overrides): Promise<AppendOutput>;
@@ -49,6 +51,8 @@ export async function openHarness(): Promise<AppendHarness> {
   const context = (overrides: Overrides = {}) =>
     testContext({ credential: emulator.credential, ...overrides });
   return {
+    operations,
+    context,
     emulator,
     store,
     append: (input, overrides) => operation.execute(input, context(overrides)),

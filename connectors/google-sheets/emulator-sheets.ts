@@ -4,8 +4,10 @@ import { z } from 'zod';
 import type { Json, SandboxStore, StoredSandboxMessage } from '../contract.ts';
 import { googleError } from '../google/emulator-replies.ts';
 import type { EmulatedReply, EmulatedRequest } from '../http-emulator.ts';
+import { FIRST_SHEET, parseA1, sheetsOf } from './emulator-grid.ts';
+import { appendValues, getValues, updateValues } from './emulator-values.ts';
 
-const FIRST_SHEET = 'Sheet1';
+const CONNECTOR = 'google-sheets';
 /** How far back the search for all metadata looks. */
 const SEARCH_LIMIT = 2_000;
 const ROUTE = /^\/v4\/spreadsheets\/([A-Za-z0-9_-]+)(.*)$/;
@@ -48,13 +50,29 @@ const batchSchema = z.strictObject({
         z.strictObject({
           createDeveloperMetadata: z.strictObject({ developerMetadata: markerSchema }),
         }),
+        z.strictObject({
+          addSheet: z.strictObject({
+            properties: z.strictObject({
+              sheetId: z.int32().nonnegative(),
+              title: z.string().min(1).max(100),
+            }),
+          }),
+        }),
+        z.strictObject({
+          updateCells: z.strictObject({
+            start: z.strictObject({
+              sheetId: z.int32().nonnegative(),
+              rowIndex: z.literal(0),
+              columnIndex: z.literal(0),
+            }),
+            fields: z.literal('userEnteredValue'),
+            rows: z.array(z.strictObject({ values: z.array(cellSchema) })).min(1),
+          }),
+        }),
         z.strictObject({ deleteDeveloperMetadata: z.strictObject({ dataFilter: filterSchema }) }),
       ]),
     )
     .min(1),
-});
-const valuesSchema = z.looseObject({
-  values: z.array(z.array(z.union([z.string(), z.number(), z.boolean(), z.null()]))).min(1),
 });
 const searchSchema = z.strictObject({ dataFilters: z.array(filterSchema).min(1) });
 type Lookup = z.output<typeof lookupSchema>;
@@ -67,7 +85,7 @@ export function createSheetsEmulation(
   /** Titles by id, and removed markers: convenience of one process, not state that matters. */
   const titles = new Map<number, string>([[0, FIRST_SHEET]]);
   const removed = new Set<string>();
-  const appended = new Map<string, number>();
+  const values = { store, connector: CONNECTOR };
 
   function sheetIdOf(title: string): number {
     if (title === FIRST_SHEET) return 0;
@@ -76,22 +94,72 @@ export function createSheetsEmulation(
     return id;
   }
 
-  function properties(request: EmulatedRequest): EmulatedReply {
+  async function properties(
+    spreadsheetId: string,
+    request: EmulatedRequest,
+  ): Promise<EmulatedReply> {
     const ranges = request.query.getAll('ranges');
-    const asked = ranges.length === 0 ? [FIRST_SHEET] : ranges.map(titleOf);
+    const sheets = await sheetsOf(store, CONNECTOR, spreadsheetId);
+    const asked =
+      ranges.length === 0
+        ? [FIRST_SHEET, ...[...sheets.keys()].filter((title) => title !== FIRST_SHEET)]
+        : ranges.map((range) => parseA1(range)?.title ?? FIRST_SHEET);
     return {
       status: 200,
       body: {
-        sheets: asked.map((title) => ({ properties: { sheetId: sheetIdOf(title), title } })),
+        sheets: asked.map((title) => {
+          const sheetId = sheets.get(title)?.sheetId ?? sheetIdOf(title);
+          titles.set(sheetId, title);
+          return { properties: { sheetId, title } };
+        }),
       },
+    };
+  }
+
+  /** A title is taken once only, which the store decides in one step. */
+  async function addSheet(
+    spreadsheetId: string,
+    request: EmulatedRequest,
+    requests: z.output<typeof batchSchema>['requests'],
+  ): Promise<EmulatedReply | undefined> {
+    const added = requests.find((each) => 'addSheet' in each)?.addSheet.properties;
+    if (added === undefined) return undefined;
+    const { title, sheetId } = added;
+    const sheets = await sheetsOf(store, CONNECTOR, spreadsheetId);
+    const taken = [FIRST_SHEET, ...sheets.keys()].map((each) => each.toLowerCase());
+    const headers = requests.find((each) => 'updateCells' in each)?.updateCells.rows ?? [];
+    const isTaken =
+      taken.includes(title.toLowerCase()) ||
+      (
+        await store.add(
+          {
+            connector: CONNECTOR,
+            operation: 'create-sheet',
+            ...request.trace,
+            to: spreadsheetId,
+            lookupKey: `${spreadsheetId}/${title.toLowerCase()}`,
+            message: { sheet: title, sheetId, rows: headers.map(rowOf) },
+          },
+          { unique: true },
+        )
+      ).duplicate;
+    if (isTaken) {
+      return invalid(
+        `Invalid requests[0].addSheet: A sheet with the name "${title}" already exists. Please enter another name.`,
+      );
+    }
+    titles.set(sheetId, title);
+    return {
+      status: 200,
+      body: { spreadsheetId, replies: [{ addSheet: { properties: { sheetId, title } } }] },
     };
   }
 
   async function markers(spreadsheetId: string, lookup: Lookup): Promise<Marker[]> {
     const messages =
       lookup.metadataKey === undefined
-        ? await store.list({ connector: 'google-sheets', to: spreadsheetId, limit: SEARCH_LIMIT })
-        : [await store.find('google-sheets', lookup.metadataKey)];
+        ? await store.list({ connector: CONNECTOR, to: spreadsheetId, limit: SEARCH_LIMIT })
+        : [await store.find(CONNECTOR, lookup.metadataKey)];
     return messages
       .map((message) => markerOf(message, spreadsheetId))
       .filter(
@@ -110,6 +178,8 @@ export function createSheetsEmulation(
     const parsed = batchSchema.safeParse(request.json());
     if (!parsed.success) return invalid('Invalid JSON payload received.');
     const { requests } = parsed.data;
+    const added = await addSheet(spreadsheetId, request, requests);
+    if (added !== undefined) return added;
     const created = requests.find((each) => 'createDeveloperMetadata' in each)
       ?.createDeveloperMetadata.developerMetadata;
     const marker =
@@ -120,19 +190,22 @@ export function createSheetsEmulation(
     for (const each of requests) {
       if (!('appendCells' in each)) continue;
       const { sheetId, rows } = each.appendCells;
+      const title = titles.get(sheetId);
+      // After a restart the emulator has to be asked again which sheet has this id.
+      if (title === undefined) {
+        return invalid(`Invalid requests[0].appendCells: No grid with id: ${sheetId}`);
+      }
       // A given id must be new, which the store decides in one step.
       const { duplicate } = await store.add(
         {
-          connector: 'google-sheets',
+          connector: CONNECTOR,
           operation: 'append',
           ...request.trace,
           to: spreadsheetId,
           ...(marker === undefined ? {} : { lookupKey: marker.metadataKey }),
           message: {
-            sheet: titles.get(sheetId) ?? `sheet ${sheetId}`,
-            rows: rows.map(({ values }) =>
-              values.map(({ userEnteredValue }) => cell(userEnteredValue)),
-            ),
+            sheet: title,
+            rows: rows.map(rowOf),
             valueInput: 'raw',
             ...(marker === undefined ? {} : { developerMetadata: toJson(marker) }),
           },
@@ -159,44 +232,6 @@ export function createSheetsEmulation(
     return { status: 200, body: { spreadsheetId, replies } };
   }
 
-  async function appendValues(
-    spreadsheetId: string,
-    range: string,
-    request: EmulatedRequest,
-  ): Promise<EmulatedReply> {
-    const parsed = valuesSchema.safeParse(request.json());
-    if (!parsed.success) return invalid('Invalid JSON payload received.');
-    if (request.query.get('valueInputOption') !== 'USER_ENTERED') {
-      return invalid("'valueInputOption' is required but not specified.");
-    }
-    const { values } = parsed.data;
-    const sheet = titleOf(range);
-    await store.add({
-      connector: 'google-sheets',
-      operation: 'append',
-      ...request.trace,
-      to: spreadsheetId,
-      message: { sheet, rows: values, valueInput: 'user_entered' },
-    });
-    const first = (appended.get(`${spreadsheetId}/${sheet}`) ?? 0) + 1;
-    const last = first + values.length - 1;
-    appended.set(`${spreadsheetId}/${sheet}`, last);
-    const columns = Math.max(...values.map((row) => row.length));
-    return {
-      status: 200,
-      body: {
-        spreadsheetId,
-        updates: {
-          spreadsheetId,
-          updatedRange: `${/^\w+$/.test(sheet) ? sheet : `'${sheet}'`}!A${first}:${letter(columns)}${last}`,
-          updatedRows: values.length,
-          updatedColumns: columns,
-          updatedCells: values.flat().length,
-        },
-      },
-    };
-  }
-
   async function search(spreadsheetId: string, request: EmulatedRequest): Promise<EmulatedReply> {
     const parsed = searchSchema.safeParse(request.json());
     if (!parsed.success) return invalid('Invalid JSON payload received.');
@@ -213,16 +248,21 @@ export function createSheetsEmulation(
     const route = ROUTE.exec(request.path);
     const spreadsheetId = route?.[1] ?? '';
     const rest = route?.[2] ?? '';
-    if (request.method === 'GET' && rest === '') return properties(request);
+    if (request.method === 'GET' && rest === '') return properties(spreadsheetId, request);
     if (request.method === 'POST' && rest === ':batchUpdate') {
       return batchUpdate(spreadsheetId, request);
     }
     if (request.method === 'POST' && rest === '/developerMetadata:search') {
       return search(spreadsheetId, request);
     }
-    const values = /^\/values\/([^/]+):append$/.exec(rest);
-    if (request.method === 'POST' && values?.[1] !== undefined) {
-      return appendValues(spreadsheetId, decodeURIComponent(values[1]), request);
+    const [, encoded, isAppend] = /^\/values\/([^/:]+)(:append)?$/.exec(rest) ?? [];
+    if (encoded !== undefined) {
+      const range = decodeURIComponent(encoded);
+      if (request.method === 'POST' && isAppend !== undefined) {
+        return appendValues(values, spreadsheetId, range, request);
+      }
+      if (request.method === 'GET') return getValues(values, spreadsheetId, range, request);
+      if (request.method === 'PUT') return updateValues(values, spreadsheetId, range, request);
     }
     return googleError(404, 'NOT_FOUND', 'Requested entity was not found.');
   };
@@ -237,6 +277,10 @@ function markerOf(
     .required({ metadataId: true })
     .safeParse(message.message.developerMetadata);
   return parsed.success ? parsed.data : undefined;
+}
+
+function rowOf({ values }: { readonly values: z.output<typeof cellSchema>[] }): Json[] {
+  return values.map(({ userEnteredValue }) => cell(userEnteredValue));
 }
 
 function cell(value: z.output<typeof cellSchema>['userEnteredValue']): Json {
@@ -256,20 +300,6 @@ function toJson(marker: Marker): Json {
     visibility,
     location,
   };
-}
-
-/** The sheet that a range in A1 notation names. */
-function titleOf(range: string): string {
-  const quoted = /^'((?:[^']|'')+)'/.exec(range);
-  if (quoted?.[1] !== undefined) return quoted[1].replaceAll("''", "'");
-  const bang = range.indexOf('!');
-  if (bang !== -1) return range.slice(0, bang);
-  return range.includes(':') ? FIRST_SHEET : range;
-}
-
-function letter(column: number): string {
-  const before = Math.floor((column - 1) / 26);
-  return (before > 0 ? letter(before) : '') + String.fromCharCode(65 + ((column - 1) % 26));
 }
 
 function randomId(): number {

@@ -19,6 +19,13 @@ export const isSheetsAppend = (request: EmulatedRequest): boolean =>
   (request.path.endsWith(':append') ||
     (request.path.endsWith(':batchUpdate') && request.text().includes('"appendCells"')));
 
+export const isValuesRead = ({ method, path }: EmulatedRequest): boolean =>
+  method === 'GET' && path.includes('/values/');
+export const isValuesUpdate = ({ method, path }: EmulatedRequest): boolean =>
+  method === 'PUT' && path.includes('/values/');
+export const isAddSheet = (request: EmulatedRequest): boolean =>
+  request.path.endsWith(':batchUpdate') && request.text().includes('"addSheet"');
+
 /** Starts the emulator. What `inject` is given strikes appends to Sheets only. */
 export function startGoogleEmulator({ store, host, port }: EmulatorDeps): Promise<GoogleEmulator> {
   return startGoogleApis({

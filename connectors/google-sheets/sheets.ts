@@ -117,6 +117,22 @@ async function askSheetId(
   return found.properties.sheetId;
 }
 
+/** Every sheet of a spreadsheet. */
+export async function listSheets(
+  session: GoogleSession,
+  spreadsheetId: string,
+): Promise<readonly { readonly sheetId: number; readonly title: string }[]> {
+  const { sheets } = await session.call(
+    { api: SHEETS, acts: false, sent: undefined, answer: propertiesSchema },
+    (google) =>
+      google.sheets.spreadsheets.get({
+        spreadsheetId,
+        fields: 'sheets.properties(sheetId,title,hidden)',
+      }),
+  );
+  return sheets.map(({ properties: { sheetId, title } }) => ({ sheetId, title }));
+}
+
 /**
  * Appends rows and their marker in one atomic request: both are there afterwards, or neither.
  * https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/batchUpdate
@@ -143,11 +159,22 @@ export async function appendMarked(
     },
     markerRequest(marker, sheetId, options.withId),
   ];
-  await session.call({ api: SHEETS, acts: true, sent: rows.rows, answer: batchSchema }, (google) =>
-    google.sheets.spreadsheets.batchUpdate({
-      spreadsheetId: rows.spreadsheetId,
-      requestBody: { requests },
-    }),
+  await batchUpdate(session, rows.spreadsheetId, requests, rows.rows);
+}
+
+/**
+ * Applies all of the requests or none.
+ * https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/batchUpdate
+ * @param sent what no message may repeat
+ */
+export async function batchUpdate(
+  session: GoogleSession,
+  spreadsheetId: string,
+  requests: sheets_v4.Schema$Request[],
+  sent: unknown,
+): Promise<void> {
+  await session.call({ api: SHEETS, acts: true, sent, answer: batchSchema }, (google) =>
+    google.sheets.spreadsheets.batchUpdate({ spreadsheetId, requestBody: { requests } }),
   );
 }
 
@@ -201,8 +228,21 @@ export async function hasMarker(
   spreadsheetId: string,
   marker: AppendMarker,
 ): Promise<boolean> {
-  const found = await searchMarkers(session, spreadsheetId, { metadataKey: marker.metadataKey });
-  return found.some(({ metadataKey }) => metadataKey === marker.metadataKey);
+  return (await findMarkers(session, spreadsheetId, [marker])).has(marker.metadataKey);
+}
+
+/** @returns the keys of those markers that are in the spreadsheet */
+export async function findMarkers(
+  session: GoogleSession,
+  spreadsheetId: string,
+  markers: readonly AppendMarker[],
+): Promise<ReadonlySet<string>> {
+  const found = await searchMarkers(
+    session,
+    spreadsheetId,
+    markers.map(({ metadataKey }) => ({ metadataKey })),
+  );
+  return new Set(found.map(({ metadataKey }) => metadataKey));
 }
 
 /**
@@ -216,21 +256,16 @@ export async function sweepMarkers(
   sheetId: number,
   pressed: boolean,
 ): Promise<number> {
-  const entries = await searchMarkers(session, spreadsheetId, {
-    locationType: 'SHEET',
-    visibility: 'DOCUMENT',
-  });
+  const entries = await searchMarkers(session, spreadsheetId, [
+    { locationType: 'SHEET', visibility: 'DOCUMENT' },
+  ]);
   const expired = expiredMarkers(entries, sheetId, pressed ? PRESSED_MIN_AGE_S : SWEEP_MIN_AGE_S);
   if (expired.length === 0) return 0;
   const requests = expired.map((metadataId) => ({
     deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup: { metadataId } } },
   }));
   try {
-    await session.call(
-      { api: SHEETS, acts: true, sent: undefined, answer: batchSchema },
-      (google) =>
-        google.sheets.spreadsheets.batchUpdate({ spreadsheetId, requestBody: { requests } }),
-    );
+    await batchUpdate(session, spreadsheetId, requests, undefined);
   } catch (error) {
     // Whatever became of the markers, no row was touched.
     throw error instanceof ConnectorError ? withEffect(error, 'none') : error;
@@ -241,14 +276,16 @@ export async function sweepMarkers(
 async function searchMarkers(
   session: GoogleSession,
   spreadsheetId: string,
-  developerMetadataLookup: sheets_v4.Schema$DeveloperMetadataLookup,
+  lookups: readonly sheets_v4.Schema$DeveloperMetadataLookup[],
 ) {
   const { matchedDeveloperMetadata } = await session.call(
     { api: SHEETS, acts: false, sent: undefined, answer: searchSchema },
     (google) =>
       google.sheets.spreadsheets.developerMetadata.search({
         spreadsheetId,
-        requestBody: { dataFilters: [{ developerMetadataLookup }] },
+        requestBody: {
+          dataFilters: lookups.map((developerMetadataLookup) => ({ developerMetadataLookup })),
+        },
       }),
   );
   return matchedDeveloperMetadata.map(({ developerMetadata }) => developerMetadata);

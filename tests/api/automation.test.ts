@@ -46,6 +46,27 @@ describe('single nodes', () => {
     }
   });
 
+  test('of Google Sheets do everything the connector can', async () => {
+    const sheet = { spreadsheetId: 's1', range: 'Leads!A:D' };
+    const configs = {
+      append: { ...sheet, values: ['{{lead.id}}'] },
+      update: { ...sheet, range: 'Leads!A2:D2', values: ['{{lead.id}}', null, 5] },
+      read: sheet,
+      lookup: { ...sheet, keyColumn: 'Id', value: '{{lead.id}}' },
+      upsert: { ...sheet, keyColumn: 'Id', values: { Id: '{{lead.id}}' } },
+      'create-sheet': { spreadsheetId: 's1', title: 'Leads' },
+    };
+    for (const [operation, config] of Object.entries(configs)) {
+      const path = '/api/automation/google-sheets/process';
+      const body = call({ config: { operation, ...config } });
+      const accepted = await api.send('POST', path, body);
+      expect([operation, accepted.status]).toEqual([operation, 202]);
+      const { executionId } = accepted.body;
+      const read = await api.send('GET', `/api/automation/execution/${executionId}/status`);
+      expect(read.body.nodes).toMatchObject([{ connector: 'google-sheets', operation }]);
+    }
+  });
+
   test('that could not run are refused with pointers into their config', async () => {
     const { status, body } = await api.send(
       'POST',
