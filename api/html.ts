@@ -29,3 +29,24 @@ export function html(
 
 /** Nothing at all. */
 export const NOTHING: Html = { safe: '' };
+
+/** `render` of what is there, else nothing. */
+export function optional<Value>(
+  value: Value | null | undefined,
+  render: (value: Value) => Html,
+): Html {
+  return value === undefined || value === null ? NOTHING : render(value);
+}
+
+/** A link that opens beside the page and tells its target nothing; plain text if it is no web address. */
+export function link(address: string, label: string): Html {
+  return /^https?:\/\//i.test(address) && URL.canParse(address)
+    ? html`<a href="${address}" target="_blank" rel="noopener noreferrer nofollow">${label}</a>`
+    : html`<bdi>${label}</bdi>`;
+}
+
+/** Any JSON as people read it. */
+export function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === null || value === undefined ? '' : JSON.stringify(value, null, 2);
+}

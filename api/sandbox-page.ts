@@ -11,7 +11,8 @@ import { type Request, type Response, Router } from 'express';
 import type { StoredSandboxMessage } from '../connectors/contract.ts';
 import type { SandboxMessageRepository } from '../db/repositories/sandbox-messages.ts';
 import type { Authenticator } from './authentication.ts';
-import { renderSandboxPage, SANDBOX_STYLES } from './sandbox-view.ts';
+import { SANDBOX_STYLES } from './sandbox-styles.ts';
+import { renderSandboxPage } from './sandbox-view.ts';
 
 const SHOWN = 100;
 const LOOPBACK_NAMES = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;

@@ -9,7 +9,9 @@ import {
   slackMessage,
   telegramMessage,
 } from './chat-view.ts';
-import { type Html, html, NOTHING } from './html.ts';
+import { asText, type Html, html, NOTHING } from './html.ts';
+import { mailSchema, renderMail } from './mail-view.ts';
+import { renderWhatsapp, whatsappSchema } from './whatsapp-view.ts';
 
 /** What the page can be narrowed to. */
 const CONNECTORS = [
@@ -23,36 +25,11 @@ const CONNECTORS = [
   'openai',
 ];
 
-const address = z.object({ name: z.string(), address: z.string() });
-const emailMessage = z.object({
-  from: address.nullable(),
-  to: z.array(address),
-  cc: z.array(address).default([]),
-  subject: z.string(),
-  text: z.string().nullable(),
-  html: z.string().nullable(),
-  attachments: z
-    .array(z.object({ filename: z.string().nullable(), contentType: z.string(), size: z.number() }))
-    .default([]),
+const sheetMessage = z.object({
+  sheet: z.string(),
+  range: z.string().optional(),
+  rows: z.array(z.array(z.unknown())),
 });
-const whatsappMessage = z.object({
-  type: z.string(),
-  text: z.object({ body: z.string() }).optional(),
-  template: z
-    .object({
-      name: z.string(),
-      components: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            parameters: z.array(z.looseObject({ text: z.string().optional() })).optional(),
-          }),
-        )
-        .optional(),
-    })
-    .optional(),
-});
-const sheetMessage = z.object({ sheet: z.string(), rows: z.array(z.array(z.unknown())) });
 const tableMessage = z.object({ table: z.string(), row: z.record(z.string(), z.unknown()) });
 const statementMessage = z.object({
   sql: z.string(),
@@ -96,12 +73,12 @@ ${renderBody(message)}
 `;
 }
 
-function renderBody({ connector, message }: StoredSandboxMessage): Html {
+function renderBody({ connector, message, to }: StoredSandboxMessage): Html {
   switch (connector) {
     case 'email':
-      return renderAs(emailMessage, message, renderEmail);
+      return renderAs(mailSchema, message, (mail) => renderMail(mail, to));
     case 'whatsapp':
-      return renderAs(whatsappMessage, message, renderWhatsapp);
+      return renderAs(whatsappSchema, message, renderWhatsapp);
     case 'telegram':
       return renderAs(telegramMessage, message, renderTelegram);
     case 'slack':
@@ -110,7 +87,9 @@ function renderBody({ connector, message }: StoredSandboxMessage): Html {
       return renderAs(completionMessage, message, renderCompletion);
     case 'google-sheets':
       return 'rows' in message
-        ? renderAs(sheetMessage, message, ({ sheet, rows }) => renderTable(sheet, rows))
+        ? renderAs(sheetMessage, message, ({ sheet, range, rows }) =>
+            renderSheet(range ?? sheet, rows),
+          )
         : renderAs(tableMessage, message, renderTableRow);
     case 'bigquery':
       return 'sql' in message
@@ -142,36 +121,6 @@ function renderRaw(message: unknown): Html {
   return html`<pre dir="auto">${asText(message)}</pre>`;
 }
 
-function renderEmail(mail: z.output<typeof emailMessage>): Html {
-  const person = (of: z.output<typeof address>): string =>
-    of.name === '' ? of.address : `${of.name} <${of.address}>`;
-  return html`<dl>
-<dt>From</dt><dd dir="auto">${mail.from === null ? '' : person(mail.from)}</dd>
-<dt>To</dt><dd dir="auto">${[...mail.to, ...mail.cc].map(person).join(', ')}</dd>
-<dt>Subject</dt><dd dir="auto"><b>${mail.subject}</b></dd>
-</dl>
-${
-  // A sandboxed frame without any permission: no script, no form, and no request leaves it.
-  mail.html === null
-    ? html`<pre class="mail" dir="auto">${mail.text ?? ''}</pre>`
-    : html`<iframe sandbox="" title="Mail body" srcdoc="${`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"><body dir="auto">${mail.html}`}"></iframe>`
-}
-${mail.attachments.map((of) => html`<p class="attachment"><bdi>${of.filename ?? 'attachment'}</bdi> · ${of.contentType} · ${of.size} bytes</p>`)}`;
-}
-
-function renderWhatsapp(message: z.output<typeof whatsappMessage>): Html {
-  if (message.text !== undefined) {
-    return html`<p class="bubble" dir="auto">${message.text.body}</p>`;
-  }
-  if (message.template !== undefined) {
-    const parameters = (message.template.components ?? []).flatMap((component) =>
-      (component.parameters ?? []).map((parameter) => parameter.text ?? '…'),
-    );
-    return html`<p class="bubble" dir="auto">Template <b>${message.template.name}</b>${parameters.map((text) => html`<br><bdi>${text}</bdi>`)}</p>`;
-  }
-  return html`<div class="bubble">${renderRaw(message)}</div>`;
-}
-
 function renderTableRow({ table, row }: z.output<typeof tableMessage>): Html {
   return renderTable(`BigQuery ${table}`, [Object.keys(row), Object.values(row)]);
 }
@@ -185,30 +134,25 @@ function renderStatement({ sql, parameters }: z.output<typeof statementMessage>)
 
 function renderTable(title: string, rows: readonly (readonly unknown[])[]): Html {
   return html`<p><bdi>${title}</bdi></p>
-<table>${rows.map((row) => html`<tr>${row.map((cell) => html`<td dir="auto">${asText(cell)}</td>`)}</tr>`)}</table>`;
+<div class="sheet"><table>${rows.map((row) => html`<tr>${row.map(renderCell)}</tr>`)}</table></div>`;
 }
 
-function asText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return value === null || value === undefined ? '' : JSON.stringify(value, null, 2);
+/** Columns have letters above them, as in a spreadsheet. */
+function renderSheet(title: string, rows: readonly (readonly unknown[])[]): Html {
+  const width = Math.max(0, ...rows.map((row) => row.length));
+  const letters = Array.from({ length: width }, (_each, index) => columnName(index));
+  return html`<p><bdi>${title}</bdi></p>
+<div class="sheet"><table><tr>${letters.map((letter) => html`<th>${letter}</th>`)}</tr>${rows.map((row) => html`<tr>${letters.map((_letter, index) => renderCell(row[index]))}</tr>`)}</table></div>`;
 }
 
-export const SANDBOX_STYLES = `
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 0 auto; max-width: 52rem; padding: 1rem; }
-nav a { margin-inline-end: .5rem; }
-article { border: 1px solid #8886; border-radius: .5rem; margin: 1rem 0; padding: .75rem 1rem; overflow-wrap: anywhere; }
-h2 { font-size: 1rem; margin: 0; }
-.facts { color: #777; font-size: .85rem; margin: 0 0 .5rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; margin: 0 0 .5rem; }
-dt { color: #777; }
-dd { margin: 0; }
-pre { margin: 0; white-space: pre-wrap; font: inherit; }
-iframe { background: #fff; border: 1px solid #8884; height: 16rem; width: 100%; }
-.bubble { background: #d9fdd3; border-radius: .75rem; color: #111; margin: 0; max-width: 28rem; padding: .5rem .75rem; white-space: pre-wrap; }
-.button { background: #8882; border: 1px solid #8886; border-radius: .5rem; display: inline-block; margin: .25rem .25rem 0 0; padding: .1rem .6rem; }
-.who { color: #777; font-size: .85rem; margin: .5rem 0 0; }
-table { border-collapse: collapse; }
-td { border: 1px solid #8886; padding: .25rem .5rem; }
-.attachment { font-size: .85rem; margin: .25rem 0 0; }
-`;
+/** @param index from 0 @returns A … Z, AA … */
+function columnName(index: number): string {
+  const letter = String.fromCodePoint(65 + (index % 26));
+  return index < 26 ? letter : columnName(Math.floor(index / 26) - 1) + letter;
+}
+
+function renderCell(value: unknown): Html {
+  return typeof value === 'number'
+    ? html`<td class="number">${value}</td>`
+    : html`<td dir="auto">${asText(value)}</td>`;
+}
