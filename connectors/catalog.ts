@@ -4,6 +4,7 @@ import type { ConnectorManifest } from './contract.ts';
 import { emailManifest } from './email/manifest.ts';
 import { googleSheetsManifest } from './google-sheets/manifest.ts';
 import { httpManifest } from './http/manifest.ts';
+import { openaiManifest } from './openai/manifest.ts';
 import { slackManifest } from './slack/manifest.ts';
 import { telegramManifest } from './telegram/manifest.ts';
 import { whatsappManifest } from './whatsapp/manifest.ts';
@@ -17,5 +18,6 @@ export const CONNECTOR_MANIFESTS: readonly ConnectorManifest[] = [
   googleSheetsManifest,
   bigQueryManifest,
   httpManifest,
+  openaiManifest,
   codeManifest,
 ];

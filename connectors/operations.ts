@@ -5,6 +5,7 @@ import type { Operation } from './contract.ts';
 import { createEmailOperations } from './email/execute.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
 import { createHttpOperations } from './http/execute.ts';
+import { createOpenaiOperations } from './openai/execute.ts';
 import type { Outbound } from './outbound.ts';
 import { createSlackOperations } from './slack/execute.ts';
 import { createTelegramOperations } from './telegram/execute.ts';
@@ -40,6 +41,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     outbound: deps.outbound,
     ...(deps.httpEmulatorUrl === undefined ? {} : { emulatorUrl: deps.httpEmulatorUrl }),
   });
+  const openai = createOpenaiOperations({ outbound: deps.outbound });
   const code = createCodeOperations({ runCode: deps.runCode });
   return {
     byType: new Map<string, Operation>([
@@ -58,6 +60,8 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['google-sheets.create-sheet', sheets.createSheet],
       ['bigquery.insert', bigQuery.insert],
       ['bigquery.query', bigQuery.query],
+      ['openai.chat', openai.chat],
+      ['openai.moderate', openai.moderate],
       ['http.request', http.request],
       ['code.run', code.run],
     ]),
@@ -67,6 +71,7 @@ export function createOperations(deps: OperationsDeps): Operations {
         whatsapp.close(),
         telegram.close(),
         slack.close(),
+        openai.close(),
         sheets.close(),
         bigQuery.close(),
         http.close(),

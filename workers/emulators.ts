@@ -7,6 +7,7 @@ import type { Emulator, EmulatorDeps } from '../connectors/contract.ts';
 import { startEmailEmulator } from '../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../connectors/http/emulator.ts';
+import { startOpenaiEmulator } from '../connectors/openai/emulator.ts';
 import { startSlackEmulator } from '../connectors/slack/emulator.ts';
 import { startTelegramEmulator } from '../connectors/telegram/emulator.ts';
 import { startWhatsappEmulator } from '../connectors/whatsapp/emulator.ts';
@@ -39,6 +40,7 @@ export async function runEmulators(environment: RoleEnvironment): Promise<Role> 
     startBigQueryEmulator(at(undefined)),
     startTelegramEmulator(at(undefined)),
     startSlackEmulator(at(undefined)),
+    startOpenaiEmulator(at(undefined)),
   ]);
   for (const emulator of emulators) await registry.announce(emulator);
   logger.info('The emulators are ready.', { count: emulators.length });

@@ -23,7 +23,7 @@ export const slackManifest: ConnectorManifest = {
       name: 'send',
       title: 'Send a message',
       description:
-        'Writes as a bot to the channel that is named, or through an incoming webhook if none is.',
+        'Writes as a bot to the channel that is named, or through an incoming webhook if none is. Where the credential has readHistory and channel is a channel’s id, an interrupted send is looked for in the channel and not left to a person.',
       input: sendInputSchema,
       output: sendOutputSchema,
       // Queryable where the bot may read the channel's history.

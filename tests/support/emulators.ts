@@ -3,6 +3,7 @@ import { startBigQueryEmulator } from '../../connectors/bigquery/emulator.ts';
 import { startEmailEmulator } from '../../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../../connectors/http/emulator.ts';
+import { startOpenaiEmulator } from '../../connectors/openai/emulator.ts';
 import { startSlackEmulator } from '../../connectors/slack/emulator.ts';
 import { startTelegramEmulator } from '../../connectors/telegram/emulator.ts';
 import { startWhatsappEmulator } from '../../connectors/whatsapp/emulator.ts';
@@ -16,7 +17,7 @@ export type TestEmulators = Awaited<ReturnType<typeof startTestEmulators>>;
 export async function startTestEmulators(database: Database) {
   const at = { store: createSandboxMessageRepository(database), host: '127.0.0.1', port: 0 };
   const registry = createEmulatorRegistry(database);
-  const [email, whatsapp, google, http, bigQuery, telegram, slack] = await Promise.all([
+  const [email, whatsapp, google, http, bigQuery, telegram, slack, openai] = await Promise.all([
     startEmailEmulator(at),
     startWhatsappEmulator(at),
     startGoogleEmulator(at),
@@ -24,8 +25,9 @@ export async function startTestEmulators(database: Database) {
     startBigQueryEmulator(at),
     startTelegramEmulator(at),
     startSlackEmulator(at),
+    startOpenaiEmulator(at),
   ]);
-  const all = [email, whatsapp, google, http, bigQuery, telegram, slack];
+  const all = [email, whatsapp, google, http, bigQuery, telegram, slack, openai];
   for (const emulator of all) await registry.announce(emulator);
   return {
     email,
@@ -35,6 +37,7 @@ export async function startTestEmulators(database: Database) {
     bigQuery,
     telegram,
     slack,
+    openai,
     close: async () => {
       await Promise.all(all.map((emulator) => emulator.close()));
     },
