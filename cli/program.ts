@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { addApiKeyCommands } from './commands/api-key.ts';
 import type { Ended } from './commands/command.ts';
+import { addDemoCommand } from './commands/demo.ts';
 import { addExecutionCommands } from './commands/execution.ts';
 import { addRoleCommands } from './commands/roles.ts';
 import { addWorkflowCommands } from './commands/workflow.ts';
@@ -36,6 +37,7 @@ export function createProgram(ended: Ended): Command {
   addWorkflowCommands(program, ended);
   addExecutionCommands(program, ended);
   addApiKeyCommands(program, ended);
+  addDemoCommand(program, ended);
   return program;
 }
 

@@ -48,14 +48,7 @@ function addFileCommands(group: Command, ended: Ended): void {
         const api = context.api();
         const results: { file: string; valid: boolean; issues: Issue[] }[] = [];
         for (const name of files) {
-          const { value } = readDefinitionFile(name);
-          const { valid, issues } = await api.call(
-            'POST',
-            '/api/workflows/validate',
-            validationSchema,
-            { body: value ?? null },
-          );
-          results.push({ file: name, valid, issues });
+          results.push({ file: name, ...(await validate(api, name)) });
         }
         const valid = results.every((result) => result.valid);
         context.result({ valid, files: results }, (terminal) => {
@@ -267,6 +260,20 @@ function addRun(group: Command, ended: Ended): void {
     `masar workflow run welcome-lead --mode sandbox --lead '{"name":"Nour","email":"nour@example.com","phone":"+12025550143","score":80}'`,
     'masar workflow run welcome-lead --lead @lead.json --detach',
   );
+}
+
+/** A file that can't be read is a finding as any other, so that the other files are told of too. */
+async function validate(api: ApiClient, name: string): Promise<z.infer<typeof validationSchema>> {
+  try {
+    const { value } = readDefinitionFile(name);
+    return await api.call('POST', '/api/workflows/validate', validationSchema, {
+      body: value ?? null,
+    });
+  } catch (error) {
+    if (!(error instanceof OperatorError) || error.code !== 'definition_file') throw error;
+    const { code, message } = error;
+    return { valid: false, issues: [{ code, severity: 'error', pointer: '', message }] };
+  }
 }
 
 async function publish(
