@@ -1,13 +1,19 @@
 import { bigQueryManifest } from './bigquery/manifest.ts';
 import { codeManifest } from './code/manifest.ts';
 import type { ConnectorManifest } from './contract.ts';
+import { csvManifest } from './csv/manifest.ts';
 import { emailManifest } from './email/manifest.ts';
 import { googleSheetsManifest } from './google-sheets/manifest.ts';
 import { httpManifest } from './http/manifest.ts';
+<<<<<<< HEAD
 import { openaiManifest } from './openai/manifest.ts';
 import { slackManifest } from './slack/manifest.ts';
 import { telegramManifest } from './telegram/manifest.ts';
+=======
+import { jsonManifest } from './json/manifest.ts';
+>>>>>>> aae7e4d (Add json, csv and xml nodes: pure transforms with limits, whose errors say the line and never the data)
 import { whatsappManifest } from './whatsapp/manifest.ts';
+import { xmlManifest } from './xml/manifest.ts';
 
 /** Every connector, in the order in which builders list them. Manifests only: importing this does no IO. */
 export const CONNECTOR_MANIFESTS: readonly ConnectorManifest[] = [
@@ -20,4 +26,7 @@ export const CONNECTOR_MANIFESTS: readonly ConnectorManifest[] = [
   httpManifest,
   openaiManifest,
   codeManifest,
+  jsonManifest,
+  csvManifest,
+  xmlManifest,
 ];

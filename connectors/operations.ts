@@ -2,14 +2,20 @@ import { createBigQueryOperations } from './bigquery/execute.ts';
 import type { CodeRunner } from './code/code-runner.ts';
 import { createCodeOperations } from './code/execute.ts';
 import type { Operation } from './contract.ts';
+import { createCsvOperations } from './csv/execute.ts';
 import { createEmailOperations } from './email/execute.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
 import { createHttpOperations } from './http/execute.ts';
+<<<<<<< HEAD
 import { createOpenaiOperations } from './openai/execute.ts';
+=======
+import { createJsonOperations } from './json/execute.ts';
+>>>>>>> aae7e4d (Add json, csv and xml nodes: pure transforms with limits, whose errors say the line and never the data)
 import type { Outbound } from './outbound.ts';
 import { createSlackOperations } from './slack/execute.ts';
 import { createTelegramOperations } from './telegram/execute.ts';
 import { createWhatsappOperations } from './whatsapp/execute.ts';
+import { createXmlOperations } from './xml/execute.ts';
 
 export interface OperationsDeps {
   /** The guarded client for addresses that users write. */
@@ -64,6 +70,9 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['openai.moderate', openai.moderate],
       ['http.request', http.request],
       ['code.run', code.run],
+      ...operationsOf('json', createJsonOperations()),
+      ...operationsOf('csv', createCsvOperations()),
+      ...operationsOf('xml', createXmlOperations()),
     ]),
     close: async () => {
       await Promise.all([
@@ -78,4 +87,12 @@ export function createOperations(deps: OperationsDeps): Operations {
       ]);
     },
   };
+}
+
+/** For connectors whose operations are called in code as they are in the manifest. */
+function operationsOf(
+  type: string,
+  operations: Readonly<Record<string, Operation>>,
+): [string, Operation][] {
+  return Object.entries(operations).map(([name, operation]) => [`${type}.${name}`, operation]);
 }
