@@ -5,13 +5,10 @@ import { csvManifest } from './csv/manifest.ts';
 import { emailManifest } from './email/manifest.ts';
 import { googleSheetsManifest } from './google-sheets/manifest.ts';
 import { httpManifest } from './http/manifest.ts';
-<<<<<<< HEAD
+import { jsonManifest } from './json/manifest.ts';
 import { openaiManifest } from './openai/manifest.ts';
 import { slackManifest } from './slack/manifest.ts';
 import { telegramManifest } from './telegram/manifest.ts';
-=======
-import { jsonManifest } from './json/manifest.ts';
->>>>>>> aae7e4d (Add json, csv and xml nodes: pure transforms with limits, whose errors say the line and never the data)
 import { whatsappManifest } from './whatsapp/manifest.ts';
 import { xmlManifest } from './xml/manifest.ts';
 

@@ -6,11 +6,8 @@ import { createCsvOperations } from './csv/execute.ts';
 import { createEmailOperations } from './email/execute.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
 import { createHttpOperations } from './http/execute.ts';
-<<<<<<< HEAD
-import { createOpenaiOperations } from './openai/execute.ts';
-=======
 import { createJsonOperations } from './json/execute.ts';
->>>>>>> aae7e4d (Add json, csv and xml nodes: pure transforms with limits, whose errors say the line and never the data)
+import { createOpenaiOperations } from './openai/execute.ts';
 import type { Outbound } from './outbound.ts';
 import { createSlackOperations } from './slack/execute.ts';
 import { createTelegramOperations } from './telegram/execute.ts';
