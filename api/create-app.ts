@@ -20,6 +20,7 @@ import { createExecutionRepository } from '../db/repositories/executions.ts';
 import { createIdempotencyKeyRepository } from '../db/repositories/idempotency-keys.ts';
 import { createLeadRepository } from '../db/repositories/leads.ts';
 import { createMetricsRepository } from '../db/repositories/metrics.ts';
+import { createPinRepository } from '../db/repositories/pins.ts';
 import { createSandboxMessageRepository } from '../db/repositories/sandbox-messages.ts';
 import type { Vault } from '../db/vault.ts';
 import { logAccess } from './access-log.ts';
@@ -42,6 +43,7 @@ import { credentialRoutes } from './routes/credentials.ts';
 import { definitionFileRoutes } from './routes/definition-files.ts';
 import { definitionVersionRoutes } from './routes/definition-versions.ts';
 import { definitionRoutes } from './routes/definitions.ts';
+import { draftTestRoutes } from './routes/draft-tests.ts';
 import { eventRoutes } from './routes/events.ts';
 import { executionActRoutes } from './routes/execution-acts.ts';
 import { executionEventRoutes } from './routes/execution-events.ts';
@@ -55,6 +57,7 @@ import { sandboxRouter } from './sandbox-page.ts';
 import type { ApiSettings } from './settings.ts';
 import type { StartDispatcher } from './start-dispatcher.ts';
 import { createStartService } from './start-service.ts';
+import { createTestService } from './test-service.ts';
 import { toApiError } from './translate-error.ts';
 
 export interface ApiDeps {
@@ -101,10 +104,22 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
     dispatcher: deps.dispatcher,
     fingerprint: vault.fingerprint,
   });
+  const tests = createTestService({
+    admission,
+    settings,
+    catalog,
+    definitions,
+    executions,
+    credentials,
+    pins: createPinRepository(database),
+    dispatcher: deps.dispatcher,
+    fingerprint: vault.fingerprint,
+  });
   return [
     ...definitionRoutes({ definitions, catalog }),
     ...definitionVersionRoutes({ definitions, versions, catalog }),
     ...definitionFileRoutes({ definitions, versions, catalog }),
+    ...draftTestRoutes({ settings, tests, reader }),
     ...executionRoutes({ settings, starts, executions, reader }),
     ...executionActRoutes({ settings, retries, reader, control }),
     ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),

@@ -67,6 +67,31 @@ export function createExecutionReader(deps: {
       }
     },
 
+    /**
+     * Waits until the execution ends, whatever it answers meanwhile.
+     * @param timeoutMs how long to wait
+     * @returns true if it has ended
+     */
+    async waitForEnd(
+      projectId: string,
+      executionId: string,
+      timeoutMs: number,
+      signal: AbortSignal,
+    ): Promise<boolean> {
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const changes = watch(listener, executionId, ['execution'], deadline);
+      try {
+        do {
+          const progress = await executions.findProgress(projectId, executionId);
+          if (progress === undefined) throw unknownExecution();
+          if (hasEnded(progress)) return true;
+        } while (await changes.next());
+        return false;
+      } finally {
+        changes.stop();
+      }
+    },
+
     /** Watches an execution and its nodes: see `ChangeWatch`. */
     watch: (executionId: string, signal: AbortSignal): ChangeWatch =>
       watch(listener, executionId, ['execution', 'nodes'], signal),

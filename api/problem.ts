@@ -16,6 +16,7 @@ export const PROBLEM_CODES = [
   'version_not_found',
   'execution_not_found',
   'node_not_found',
+  'pin_not_found',
   'lead_not_found',
   'credential_not_found',
   'method_not_allowed',
@@ -131,6 +132,8 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
       return { status: 404, title: 'No such execution' };
     case 'node_not_found':
       return { status: 404, title: 'No such node' };
+    case 'pin_not_found':
+      return { status: 404, title: 'No such pin' };
     case 'lead_not_found':
       return { status: 404, title: 'No such lead' };
     case 'credential_not_found':

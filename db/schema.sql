@@ -272,6 +272,17 @@ CREATE TABLE workflow_definitions (
   CONSTRAINT workflow_definitions_project_id_workflow_id_key UNIQUE (project_id, workflow_id)
 );
 
+CREATE TABLE workflow_pins (
+  project_id uuid NOT NULL,
+  workflow_id text NOT NULL,
+  node_id text NOT NULL,
+  output jsonb NOT NULL,
+  output_port text NOT NULL,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT workflow_pins_pkey PRIMARY KEY (project_id, workflow_id, node_id),
+  CONSTRAINT workflow_pins_project_id_workflow_id_fkey FOREIGN KEY (project_id, workflow_id) REFERENCES workflow_definitions(project_id, workflow_id) ON DELETE CASCADE
+);
+
 CREATE TABLE workflow_versions (
   project_id uuid NOT NULL,
   workflow_id text NOT NULL,
@@ -310,4 +321,5 @@ CREATE TRIGGER credentials_updated BEFORE UPDATE ON public.credentials FOR EACH 
 CREATE TRIGGER inbound_channels_updated BEFORE UPDATE ON public.inbound_channels FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER leads_updated BEFORE UPDATE ON public.leads FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER workflow_definitions_updated BEFORE UPDATE ON public.workflow_definitions FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER workflow_pins_updated BEFORE UPDATE ON public.workflow_pins FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 

@@ -50,10 +50,29 @@ export interface ExecutionError {
   readonly details?: JsonObject;
 }
 
+/** What expressions of a draft find below `trigger` when it is tested. */
+export type TriggerSample = {
+  readonly event?: string;
+  readonly data?: Json;
+  readonly body?: Json;
+  readonly headers?: JsonObject;
+  readonly query?: JsonObject;
+  readonly from?: string;
+  readonly text?: string;
+  readonly message?: Json;
+};
+
 export type ExecutionTrigger =
   | { readonly type: 'api' }
   | { readonly type: 'manual' }
   | { readonly type: 'node' }
+  | ({
+      readonly type: 'test';
+      /** The node that alone is tested; absent where the whole draft is. */
+      readonly nodeId?: string;
+      /** Nodes that aren't run, because their outputs are given. */
+      readonly pinned: readonly string[];
+    } & TriggerSample)
   | {
       readonly type: 'subworkflow';
       readonly parentExecutionId: string;

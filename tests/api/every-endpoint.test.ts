@@ -12,6 +12,8 @@ afterAll(() => api.stop());
 
 /** Only a run with a worker can get there; execution-acts.test.ts and tests/engine do. */
 const NEEDS_A_WORKER = [
+  'testNode 200',
+  'testWorkflow 200',
   'pauseExecution 202',
   'resumeExecution 202',
   'decideApproval 202',
@@ -40,6 +42,11 @@ test('every endpoint answers what it documents', async () => {
     ['POST', '/api/workflows/w1/versions/1/restore'],
     ['GET', '/api/workflows/w1/diff?from=1'],
     ['GET', '/api/workflows/w1/export'],
+    ['PUT', '/api/workflows/w1/pins/step1', { output: {} }],
+    ['GET', '/api/workflows/w1/pins'],
+    ['POST', '/api/workflows/w1/nodes/step1/test?wait=0s'],
+    ['POST', '/api/workflows/w1/test-run'],
+    ['DELETE', '/api/workflows/w1/pins/step1'],
     ['POST', '/api/workflows/import', chain('w3', 1)],
     ['POST', '/api/workflows/import?ifExists=replace', chain('w3', 1)],
     ['DELETE', '/api/workflows/w2'],

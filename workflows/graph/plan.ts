@@ -99,7 +99,8 @@ export function planSingleNode(call: SingleNodeCall, catalog: CatalogView): Exec
   };
 }
 
-function planNode(node: DefinitionNode, graph: Graph, catalog: CatalogView): PlanNode {
+/** @throws Error if the node's type or operation is unknown */
+export function planNode(node: DefinitionNode, graph: Graph, catalog: CatalogView): PlanNode {
   const resolved = resolveType(node, catalog);
   if (resolved.kind === 'unknown') {
     throw new Error(`Node "${node.id}" has an unknown ${resolved.what}.`);
