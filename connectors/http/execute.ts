@@ -87,7 +87,7 @@ export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpO
     };
     return input.pagination === undefined
       ? toOutput(input, await ask(composed.url))
-      : readPages(input, input.pagination, composed.url, ask);
+      : readPages(input, input.pagination, composed.url, ask, isReal);
   }
 
   /** @returns the credential with its token, and whether that token had been in use before */
@@ -116,12 +116,16 @@ export function createHttpOperations({ outbound, emulatorUrl }: HttpDeps): HttpO
   };
 }
 
-/** Reads page after page into one list. A page that fails, fails the whole: nothing was changed. */
+/**
+ * Reads page after page into one list. A page that fails, fails the whole: nothing was changed.
+ * @param hasMore false: there is no page but the first, whatever it looks like
+ */
 async function readPages(
   input: RequestInput,
   pagination: Pagination,
   first: URL,
   ask: Send,
+  hasMore: boolean,
 ): Promise<RequestOutput> {
   const { maxPages, maxItems } = pagination;
   const { host } = first;
@@ -138,7 +142,7 @@ async function readPages(
     const found = itemsOf(pagination, page.body, host);
     items.push(...found);
     const at = { url, headers: response.headers, body: page.body, items: found };
-    const next = nextPage(pagination, at, pages, items.length);
+    const next = hasMore ? nextPage(pagination, at, pages, items.length) : undefined;
     const complete = next === undefined && items.length <= maxItems;
     if (next === undefined || pages >= maxPages || items.length >= maxItems) {
       return { ...page, body: items.slice(0, maxItems), pages, complete };

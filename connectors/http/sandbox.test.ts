@@ -137,11 +137,12 @@ describe('sandbox mode', () => {
     const { store, call } = await sandbox();
     const url = 'https://api.example.com/leads';
     for (const itemsPath of ['data.items', undefined]) {
-      const output = await call({
-        url,
-        pagination: { mode: 'cursor', cursorPath: 'next', itemsPath },
+      const output = await call({ url, pagination: { mode: 'page', itemsPath } });
+      expect(output).toMatchObject({
+        body: [{ sandbox: true, url: `${url}?page=1` }],
+        pages: 1,
+        complete: true,
       });
-      expect(output).toMatchObject({ body: [{ sandbox: true, url }], pages: 1, complete: true });
     }
     expect(await store.list({})).toHaveLength(2);
   });
