@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { addApiKeyCommands } from './commands/api-key.ts';
 import type { Ended } from './commands/command.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addExecutionCommands } from './commands/execution.ts';
 import { addRoleCommands } from './commands/roles.ts';
 import { addWorkflowCommands } from './commands/workflow.ts';
@@ -38,6 +39,7 @@ export function createProgram(ended: Ended): Command {
   addExecutionCommands(program, ended);
   addApiKeyCommands(program, ended);
   addDemoCommand(program, ended);
+  addDoctorCommand(program, ended);
   return program;
 }
 

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { z } from 'zod';
 import { connectDatabase } from './connection.ts';
 import * as base from './migrations/0001-base.ts';
 import * as metricsByProject from './migrations/0002-metrics-by-project.ts';
@@ -41,4 +42,13 @@ export async function migrate(url: string): Promise<readonly string[]> {
   } finally {
     await database.destroy();
   }
+}
+
+/** @returns the names of the migrations that the database lacks; all of them for an empty one */
+export async function pendingMigrations(database: Knex): Promise<readonly string[]> {
+  const [, pending] = await database.migrate.list({ migrationSource, tableName: 'migrations' });
+  return z
+    .array(z.object({ name: z.string() }))
+    .parse(pending)
+    .map(({ name }) => name);
 }

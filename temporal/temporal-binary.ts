@@ -49,10 +49,10 @@ const SILENT: BinaryProgress = { begin: () => undefined, update: () => undefined
  */
 export async function findTemporalBinary(options: TemporalBinaryOptions = {}): Promise<string> {
   const env = options.env ?? process.env;
-  if (await runs('temporal', env)) return 'temporal';
+  const found = await locateTemporalBinary(env);
+  if (found !== undefined) return found;
   const cache = cacheFolder(env);
-  const binary = join(cache, `temporal-${TEMPORAL_CLI_VERSION}`, PROGRAM);
-  if (await runs(binary, env)) return binary;
+  const binary = cachedBinary(env);
   try {
     await mkdir(cache, { recursive: true });
   } catch (error) {
@@ -68,6 +68,17 @@ export async function findTemporalBinary(options: TemporalBinaryOptions = {}): P
   } finally {
     lock.release();
   }
+}
+
+/** A `temporal` that runs here already, on PATH or in the cache; undefined if there is none. */
+export async function locateTemporalBinary(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  if (await runs('temporal', env)) return 'temporal';
+  const binary = cachedBinary(env);
+  return (await runs(binary, env)) ? binary : undefined;
+}
+
+function cachedBinary(env: NodeJS.ProcessEnv): string {
+  return join(cacheFolder(env), `temporal-${TEMPORAL_CLI_VERSION}`, PROGRAM);
 }
 
 /** Where programs are kept between runs, as each platform has it. */

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type CommandContext, createContext } from '../command-context.ts';
+import { type CommandContext, createContext, type GlobalOptions } from '../command-context.ts';
 
 /** What a command ends with: 0 done, 1 failed; undefined: its process goes on by itself. */
 export type ExitCode = 0 | 1 | 130 | undefined;
@@ -17,7 +17,11 @@ const globalSchema = z.object({
 });
 
 export function contextOf(command: Command): CommandContext {
-  return createContext(globalSchema.parse(command.optsWithGlobals()));
+  return createContext(globalOptionsOf(command));
+}
+
+export function globalOptionsOf(command: Command): GlobalOptions {
+  return globalSchema.parse(command.optsWithGlobals());
 }
 
 /** Examples at the end of a command's help. */

@@ -86,6 +86,30 @@ export const DEMOS: readonly Demo[] = [
     },
   },
   {
+    name: 'nightly-digest',
+    shows: 'figures from a sheet, mailed every evening by a schedule; fired once here',
+    files: ['lead-sheet.yaml', 'nightly-digest.yaml'],
+    async play(stage) {
+      const { terminal } = stage;
+      const sheet = await stage.put('lead-sheet.yaml');
+      const digest = await stage.put('nightly-digest.yaml');
+      terminal.line('Three leads come in:');
+      const filled = await stage.play(sheet, {
+        input: {
+          leads: [
+            { name, email, city: 'دبي', value: 12_000 },
+            { ...OMAR, city: 'دبي', value: 8_500 },
+            { ...LINA, city: 'بيروت', value: 4_000 },
+          ],
+        },
+      });
+      terminal.line('It is 20:00 in Dubai, say:');
+      const told = await stage.play(digest, {});
+      const scenes = [filled, told];
+      return { scenes, asExpected: scenes.every(succeeded) };
+    },
+  },
+  {
     name: 'broadcast',
     shows: 'one WhatsApp message to many, three at a time, with a report of those that failed',
     files: ['broadcast.yaml'],

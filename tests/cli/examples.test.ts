@@ -108,6 +108,26 @@ describe('masar demo', () => {
     ]);
   }, 60_000);
 
+  test('nightly-digest adds up the sheet, in which each lead has one row however often it comes', async () => {
+    await play('nightly-digest');
+    const [filled, told] = await play('nightly-digest');
+    expect(filled?.outbox.filter(({ operation }) => operation === 'append')).toEqual([]);
+    const sum = told?.execution.nodes.find(({ nodeId }) => nodeId === 'sum');
+    expect(sum?.output).toEqual({
+      leads: 3,
+      value: 24_500,
+      cities: [
+        { city: 'دبي', leads: 2 },
+        { city: 'بيروت', leads: 1 },
+      ],
+    });
+    expect(told?.outbox.at(-1)).toMatchObject({
+      connector: 'email',
+      to: 'team@example.com',
+      message: { subject: 'ملخص اليوم، عدد العملاء المحتملين: 3' },
+    });
+  }, 60_000);
+
   test('broadcast reaches everybody with a number, and counts who has none', async () => {
     const [scene] = await play('broadcast');
     const messages = scene?.outbox.filter(({ connector }) => connector === 'whatsapp') ?? [];
