@@ -1,5 +1,6 @@
 /** Telegram and Slack messages as their readers would see them, and what a model was asked. */
 import { z } from 'zod';
+import { slackMarkup, telegramMarkup } from './chat-markup.ts';
 import { type Html, html, NOTHING } from './html.ts';
 
 export const telegramMessage = z.object({
@@ -7,6 +8,7 @@ export const telegramMessage = z.object({
   photo: z.string().optional(),
   document: z.string().optional(),
   caption: z.string().optional(),
+  parse_mode: z.string().optional(),
   reply_markup: z
     .object({
       inline_keyboard: z.array(z.array(z.object({ text: z.string(), url: z.string().optional() }))),
@@ -18,7 +20,7 @@ export function renderTelegram(message: z.output<typeof telegramMessage>): Html 
   const { photo, document, text, caption } = message;
   const words = text ?? caption;
   const rows = message.reply_markup?.inline_keyboard ?? [];
-  return html`<div class="bubble" dir="auto">${file('Picture', photo)}${file('File', document)}${words ?? ''}</div>
+  return html`<div class="bubble" dir="auto">${file('Picture', photo)}${file('File', document)}${telegramMarkup(words ?? '', message.parse_mode)}</div>
 ${rows.map((row) => html`<div>${row.map(({ text: label, url }) => button(label, url))}</div>`)}`;
 }
 
@@ -51,7 +53,7 @@ export function renderSlack(message: z.output<typeof slackMessage>): Html {
 ${thread === undefined ? NOTHING : html`<p class="who">Reply in the thread of ${thread}</p>`}
 <div class="bubble" dir="auto">${
     blocks === undefined
-      ? (text ?? '')
+      ? [slackMarkup(text ?? '')]
       : blocks.map((block) => html`<div>${renderBlock(block)}</div>`)
   }</div>`;
 }
@@ -64,8 +66,8 @@ function renderBlock(block: Block): Html {
   const parts = [
     ...(text === undefined
       ? []
-      : [type === 'header' ? html`<b>${text.text}</b>` : html`${text.text}`]),
-    ...fields.map((field) => html`<div>${field.text}</div>`),
+      : [type === 'header' ? html`<b>${text.text}</b>` : slackMarkup(text.text)]),
+    ...fields.map((field) => html`<div>${slackMarkup(field.text)}</div>`),
     ...[...elements, block.accessory].flatMap(renderElement),
   ];
   return parts.length === 0 ? html`<i>${type}</i>` : html`${parts}`;
@@ -75,7 +77,9 @@ function renderElement(element: unknown): readonly Html[] {
   const parsed = elementSchema.safeParse(element);
   if (!parsed.success) return [];
   const { data } = parsed;
-  return [data.type === 'button' ? button(data.text.text, data.url) : html`${data.text} `];
+  return [
+    data.type === 'button' ? button(data.text.text, data.url) : html`${slackMarkup(data.text)} `,
+  ];
 }
 
 export const completionMessage = z.object({

@@ -60,11 +60,38 @@ describe('the outbox shows what the reader would see', () => {
   });
 
   test.each([
+    ['slack', {}, '*New* _lead_: <https://e.com|see> &amp; `a*b*`'],
+    [
+      'telegram',
+      { parse_mode: 'HTML' },
+      '<b>New</b> <i>lead</i>: <a href="https://e.com">see</a> &amp; <code>a*b*</code>',
+    ],
+    ['telegram', { parse_mode: 'MarkdownV2' }, '*New* _lead_: [see](https://e.com) & `a*b*`'],
+  ])('the formatting of %s %j', (connector, more, text) => {
+    const shown = page(connector, { ...more, text });
+    for (const part of ['<b>New</b>', '<i>lead</i>', 'see', '&amp;', '<code>a*b*</code>']) {
+      expect(shown).toContain(part);
+    }
+    expect(shown).not.toContain('href="https://e.com"');
+  });
+
+  test('plain text stays as it was written', () => {
+    const text = 'snake_case_name *not bold* 2 < 3 \\.';
+    expect(page('telegram', { text })).toContain('snake_case_name *not bold* 2 &lt; 3 \\.');
+    expect(page('slack', { text: 'snake_case_name 5*' })).toContain('snake_case_name 5*');
+    expect(page('telegram', { text: 'Hi\\.', parse_mode: 'MarkdownV2' })).toContain('Hi.</div>');
+  });
+
+  test.each([
+    ['telegram', { parse_mode: 'HTML', text: '<b onclick="x">a</b><script>alert(1)</script>' }],
+    ['telegram', { parse_mode: 'MarkdownV2', text: '*<script>alert(1)</script>*' }],
+    ['telegram', { parse_mode: 'HTML', text: '&lt;script&gt;alert(1)' }],
+    ['slack', { text: '*<script>alert(1)</script>* <javascript:alert(1)|&lt;script&gt;>' }],
     ['telegram', { text: '<script>alert(1)</script>' }],
     ['slack', { text: '<script>alert(1)</script>' }],
     ['slack', { blocks: [{ type: 'section', text: { text: '<script>alert(1)</script>' } }] }],
     ['telegram', { something: '<script>alert(1)</script>' }],
   ])('nothing in a message is markup (%s, %#)', (connector, message) => {
-    expect(page(connector, message)).not.toContain('<script>');
+    expect(page(connector, message)).not.toMatch(/<script|onclick="x"|href="javascript/);
   });
 });

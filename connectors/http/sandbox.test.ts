@@ -25,6 +25,30 @@ const suites = [
     expect: { garbage: false },
   },
   {
+    name: 'a PUT',
+    idempotency: 'native-key',
+    input: { method: 'PUT', body: { name: 'ليلى' } },
+    // Known by its address alone, which the emulator does not compare.
+    expect: { garbage: false, dropAfterAccept: false, hangAfterAccept: false },
+  },
+  {
+    name: 'a DELETE',
+    idempotency: 'native-key',
+    input: { method: 'DELETE' },
+    expect: { garbage: false, dropAfterAccept: false, hangAfterAccept: false },
+  },
+  { name: 'pages', idempotency: 'read', input: { pagination: { mode: 'page' } }, expect: {} },
+  {
+    name: 'a form with a file',
+    idempotency: 'blind',
+    input: {
+      method: 'POST',
+      bodyType: 'multipart',
+      body: { name: 'ليلى', file: { contentBase64: 'aGk=' } },
+    },
+    expect: { garbage: false },
+  },
+  {
     name: 'a POST without one',
     idempotency: 'blind',
     input: { method: 'POST', body: { name: 'ليلى' } },
