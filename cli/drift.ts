@@ -1,7 +1,7 @@
 /**
  * Compares what is generated with what is committed: docs/openapi.json with the endpoints,
- * docs/connectors/ with the connectors' manifests, and db/schema.sql with the migrations. `--write`
- * writes the files instead.
+ * docs/connectors/ with the connectors' manifests, docs/errors.md with the codes, and db/schema.sql
+ * with the migrations. `--write` writes the files instead.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,6 +17,7 @@ import { migrate } from '../db/migrate.ts';
 import { dumpSchema } from '../db/schema-dump.ts';
 import { createVault } from '../db/vault.ts';
 import { CONNECTOR_DOCS, connectorPages } from './connector-docs.ts';
+import { errorPage } from './error-docs.ts';
 import { silentLogger } from './logger.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -94,6 +95,7 @@ async function main(): Promise<number> {
   const files = [
     { path: 'docs/openapi.json', text: openApiText() },
     ...connectorPages(CONNECTOR_MANIFESTS),
+    errorPage(),
     { path: 'db/schema.sql', text: await schemaText() },
   ];
   const made = new Set(files.map(({ path }) => path));
