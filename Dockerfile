@@ -1,4 +1,5 @@
-# One image for every role; the command says which: api, worker, emulators, migrate.
+# One image for every role; the command says which: api, worker, emulators, migrate. All other
+# commands of docs/cli.md work too.
 FROM node:24-bookworm-slim AS packages
 WORKDIR /masar
 COPY package.json package-lock.json ./
@@ -10,5 +11,5 @@ WORKDIR /masar
 COPY --from=packages /masar/node_modules ./node_modules
 COPY . .
 USER node
-ENTRYPOINT ["node", "cli/main.ts"]
+ENTRYPOINT ["node", "cli/masar.mjs"]
 CMD ["api"]

@@ -1,6 +1,7 @@
 /**
  * Compares what is generated with what is committed: docs/openapi.json with the endpoints,
- * docs/connectors/ with the connectors' manifests, docs/errors.md with the codes, and db/schema.sql
+ * docs/connectors/ with the connectors' manifests, docs/errors.md with the codes, docs/cli.md with
+ * the commands, and db/schema.sql
  * with the migrations. `--write` writes the files instead.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,6 +17,7 @@ import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
 import { dumpSchema } from '../db/schema-dump.ts';
 import { createVault } from '../db/vault.ts';
+import { commandLinePage } from './command-line-docs.ts';
 import { CONNECTOR_DOCS, connectorPages } from './connector-docs.ts';
 import { errorPage } from './error-docs.ts';
 import { silentLogger } from './logger.ts';
@@ -96,6 +98,7 @@ async function main(): Promise<number> {
     { path: 'docs/openapi.json', text: openApiText() },
     ...connectorPages(CONNECTOR_MANIFESTS),
     errorPage(),
+    { path: 'docs/cli.md', text: commandLinePage() },
     { path: 'db/schema.sql', text: await schemaText() },
   ];
   const made = new Set(files.map(({ path }) => path));

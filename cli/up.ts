@@ -51,7 +51,7 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
  * @returns the exit code, after everything was stopped
  * @throws OperatorError where something cannot be brought up, after everything was stopped
  */
-export async function up(options: UpOptions, output: CommandContext): Promise<number> {
+export async function up(options: UpOptions, output: CommandContext): Promise<0 | 1 | 130> {
   const { terminal, environment } = output;
   const stopping = new AbortController();
   const stops: (() => Promise<void> | void)[] = [];
@@ -127,7 +127,7 @@ interface Run {
   readonly supervisor: Supervisor;
 }
 
-async function run(context: Run): Promise<number> {
+async function run(context: Run): Promise<0 | 1> {
   const { environment, options, terminal, stopping, stops, supervisor } = context;
   const { signal } = stopping;
   const ports = await choosePorts(environment.dataDir);

@@ -24,7 +24,14 @@ export function globalOptionsOf(command: Command): GlobalOptions {
   return globalSchema.parse(command.optsWithGlobals());
 }
 
+const known = new WeakMap<Command, readonly string[]>();
+
 /** Examples at the end of a command's help. */
 export function examples(command: Command, ...lines: readonly string[]): Command {
+  known.set(command, lines);
   return command.addHelpText('after', `\nExamples:\n${lines.map((it) => `  $ ${it}`).join('\n')}`);
+}
+
+export function examplesOf(command: Command): readonly string[] {
+  return known.get(command) ?? [];
 }

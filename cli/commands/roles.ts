@@ -19,7 +19,7 @@ export function addRoleCommands(program: Command, ended: Ended): void {
         const { once, demo } = upSchema.parse(options);
         const context = contextOf(command);
         const { up } = await import('../up.ts');
-        ended((await up({ once: once === true, demo }, context)) === 0 ? 0 : 1);
+        ended(await up({ once: once === true, demo }, context));
       }),
     'masar up',
     'masar up --once',
