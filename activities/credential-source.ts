@@ -6,6 +6,8 @@ export interface CredentialRequest {
   /** Id or name that the node gives; absent: the one that the process environment holds. */
   readonly credential?: string;
   readonly mode: ExecutionMode;
+  /** True: not what was read a moment ago, for it may have been changed since. */
+  readonly isFresh?: boolean;
 }
 
 /** Where activities get credentials from, by name: they are never arguments or results. */

@@ -1,9 +1,11 @@
-import type { ConnectorManifest, Operation } from '../connectors/contract.ts';
+import type { ConnectorManifest, CredentialCheck, Operation } from '../connectors/contract.ts';
 import type {
+  CredentialActivities,
   ExecutionActivities,
   RunNodeInput,
   RunNodeResult,
 } from '../workflows/activity-contract.ts';
+import { createCheckCredential } from './check-credential.activity.ts';
 import { createRunNode, type RunNodeDeps } from './run-node.activity.ts';
 import type { SubworkflowSource } from './subworkflow-source.ts';
 
@@ -14,11 +16,14 @@ export interface ActivityDeps extends RunNodeDeps {
   readonly ended?: () => void;
   /** How operations act, by `<connector>.<operation>`. */
   readonly operations: ReadonlyMap<string, Operation>;
+  /** How credentials are tried, by their type. */
+  readonly checks: ReadonlyMap<string, CredentialCheck>;
 }
 
-export type Activities = ExecutionActivities & {
-  readonly [type: `${string}.${string}`]: (input: RunNodeInput) => Promise<RunNodeResult>;
-};
+export type Activities = ExecutionActivities &
+  CredentialActivities & {
+    readonly [type: `${string}.${string}`]: (input: RunNodeInput) => Promise<RunNodeResult>;
+  };
 
 /**
  * Every activity, by its type: one per operation of the catalog, and the bookkeeping of executions.
@@ -66,5 +71,6 @@ export function createActivities(
       return [type, createRunNode({ connector, manifest, operation }, deps)] as const;
     }),
   );
-  return { ...bookkeeping, ...Object.fromEntries(perOperation) };
+  const credentials: CredentialActivities = { 'credential.check': createCheckCredential(deps) };
+  return { ...bookkeeping, ...credentials, ...Object.fromEntries(perOperation) };
 }

@@ -23,6 +23,7 @@ import { createMetricsRepository } from '../db/repositories/metrics.ts';
 import { createPinRepository } from '../db/repositories/pins.ts';
 import { createSandboxMessageRepository } from '../db/repositories/sandbox-messages.ts';
 import type { Vault } from '../db/vault.ts';
+import { createCredentialChecker } from '../temporal/check-credential.ts';
 import { logAccess } from './access-log.ts';
 import { createAuthenticator } from './authentication.ts';
 import { docsRouter } from './docs-page.ts';
@@ -125,7 +126,12 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
     ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),
     ...leadRoutes({ leads: createLeadRepository(database) }),
     ...eventRoutes({ starts }),
-    ...credentialRoutes({ credentials, catalog, vault }),
+    ...credentialRoutes({
+      credentials,
+      catalog,
+      vault,
+      check: createCredentialChecker({ client }),
+    }),
     ...connectorRoutes(catalog),
     ...outboxRoutes(createSandboxMessageRepository(database)),
     ...singleNodeRoutes({ starts }),

@@ -133,6 +133,26 @@ export interface Operation<Input = unknown, Output = unknown, Credential = unkno
   execute(input: Input, context: OperationContext<Credential>): Promise<Output>;
 }
 
+/** What a check of a credential is given. */
+export interface CredentialCheckContext {
+  /** Time limit in milliseconds; the signal fires at it. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What a check found: what the credential opens, for people; or why only a real send can tell. */
+export type CheckedCredential = { readonly account?: string } | { readonly untestable: string };
+
+/** Is a credential usable? */
+export interface CredentialCheck<Credential = unknown> {
+  /**
+   * Logs in, and changes nothing.
+   * @returns no secret
+   * @throws ConnectorError that says what is wrong
+   */
+  run(credential: Credential, context: CredentialCheckContext): Promise<CheckedCredential>;
+}
+
 /** A message that an emulator accepted, as it received it. */
 export interface SandboxMessage {
   readonly connector: string;

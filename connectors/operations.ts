@@ -1,15 +1,19 @@
 import { createBigQueryOperations } from './bigquery/execute.ts';
 import type { CodeRunner } from './code/code-runner.ts';
 import { createCodeOperations } from './code/execute.ts';
-import type { Operation } from './contract.ts';
+import type { CredentialCheck, Operation } from './contract.ts';
 import { createCsvOperations } from './csv/execute.ts';
 import { createEmailOperations } from './email/execute.ts';
+import { createGoogleCheck } from './google/check-credential.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
 import { createHttpOperations } from './http/execute.ts';
 import { createJsonOperations } from './json/execute.ts';
+import { createOpenaiCheck } from './openai/check-credential.ts';
 import { createOpenaiOperations } from './openai/execute.ts';
 import type { Outbound } from './outbound.ts';
+import { createSlackCheck } from './slack/check-credential.ts';
 import { createSlackOperations } from './slack/execute.ts';
+import { createTelegramCheck } from './telegram/check-credential.ts';
 import { createTelegramOperations } from './telegram/execute.ts';
 import { createWhatsappOperations } from './whatsapp/execute.ts';
 import { createXmlOperations } from './xml/execute.ts';
@@ -25,6 +29,8 @@ export interface OperationsDeps {
 export interface Operations {
   /** By `<connector>.<operation>`, the activity's type. */
   readonly byType: ReadonlyMap<string, Operation>;
+  /** By type of credential. A type without one can only be tried by running a node. */
+  readonly checks: ReadonlyMap<string, CredentialCheck>;
   /** Closes pooled connections. */
   close(): Promise<void>;
 }
@@ -70,6 +76,14 @@ export function createOperations(deps: OperationsDeps): Operations {
       ...operationsOf('json', createJsonOperations()),
       ...operationsOf('csv', createCsvOperations()),
       ...operationsOf('xml', createXmlOperations()),
+    ]),
+    checks: new Map<string, CredentialCheck>([
+      ['smtp', email.check],
+      ['whatsapp', whatsapp.check],
+      ['telegram', createTelegramCheck(deps.outbound)],
+      ['slack', createSlackCheck(deps.outbound)],
+      ['google', createGoogleCheck(deps.outbound)],
+      ['openai', createOpenaiCheck(deps.outbound)],
     ]),
     close: async () => {
       await Promise.all([

@@ -32,6 +32,11 @@ export function searchAttributesOf(input: RunAutomationInput): SearchAttributePa
   ];
 }
 
+/** What a workflow that belongs to no execution can be found by. */
+export function projectAttribute(projectId: string): SearchAttributePair {
+  return keyword('MasarProject', projectId);
+}
+
 function keyword(name: keyof typeof SEARCH_ATTRIBUTES, value: string): SearchAttributePair {
   return { key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value };
 }

@@ -36,13 +36,13 @@ export function createCredentialSource(deps: CredentialSourceDeps): CredentialSo
   const cache = new Map<string, Cached>();
 
   return {
-    async resolve({ projectId, connector, credential, mode }) {
+    async resolve({ projectId, connector, credential, mode, isFresh = false }) {
       const manifest = manifests.get(connector);
       if (manifest === undefined || manifest.credential === null) return undefined;
       const key = JSON.stringify([mode, connector, projectId, credential]);
       const now = Date.now();
       const known = cache.get(key);
-      if (known !== undefined && known.until > now) return known.value;
+      if (!isFresh && known !== undefined && known.until > now) return known.value;
       const value =
         mode === 'sandbox' && manifest.credentialOptional !== true
           ? emulated(manifest)

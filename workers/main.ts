@@ -73,6 +73,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     ended: followUps.poke,
     manifests: CONNECTOR_MANIFESTS,
     operations: operations.byType,
+    checks: operations.checks,
     credentials: createCredentialSource({
       manifests: CONNECTOR_MANIFESTS,
       credentials: createCredentialRepository(database),

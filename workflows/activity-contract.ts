@@ -1,5 +1,11 @@
 /** What the workflows ask of activities. Types only: the workflows never import an activity. */
-import type { ExecutionError, NodeStatus, RunAutomationInput } from './contract.ts';
+import type {
+  CheckCredentialInput,
+  CheckCredentialResult,
+  ExecutionError,
+  NodeStatus,
+  RunAutomationInput,
+} from './contract.ts';
 import type { Json, JsonObject } from './graph/json.ts';
 
 /** What a control node did, or that a node was skipped: written in batches, since nobody is called. */
@@ -135,4 +141,10 @@ export interface ExecutionActivities {
     readonly outcome: 'sent' | 'not_sent' | 'resend';
     readonly output: Json;
   }): Promise<void>;
+}
+
+/** Activities that belong to no execution. */
+export interface CredentialActivities {
+  /** Opens a stored credential and logs in with it. Changes nothing, so repeating it is harmless. */
+  'credential.check'(input: CheckCredentialInput): Promise<CheckCredentialResult>;
 }

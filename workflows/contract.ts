@@ -6,6 +6,25 @@ import type { ExecutionPlan } from './graph/plan-types.ts';
 /** The workflow type that interprets an ExecutionPlan. */
 export const RUN_AUTOMATION = 'runAutomation';
 
+/** The workflow type that tries a stored credential. */
+export const CHECK_CREDENTIAL = 'checkCredential';
+
+/** Which credential. Never its data: a worker opens it. */
+export interface CheckCredentialInput {
+  readonly projectId: string;
+  readonly credentialId: string;
+  /** Type of the credential, e.g. `smtp`. */
+  readonly type: string;
+}
+
+export type CheckCredentialResult =
+  | {
+      readonly ok: true;
+      /** What it opens, for people. */
+      readonly account?: string | undefined;
+    }
+  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
+
 /** Task queues, by what their workers can do. */
 export const TASK_QUEUES = {
   /** Workflow tasks, and the local activities that run with them. */

@@ -1,2 +1,3 @@
 /** The workflows that workers run: the only workflowsPath. */
+export { checkCredential } from './check-credential.workflow.ts';
 export { runAutomation } from './run-automation.workflow.ts';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ConnectorManifest, CredentialManifest } from '../../connectors/contract.ts';
 import type { CredentialRepository, CredentialSummary } from '../../db/repositories/credentials.ts';
 import type { Vault } from '../../db/vault.ts';
+import type { CredentialChecker } from '../../temporal/check-credential.ts';
 import { type Endpoint, endpoint } from '../endpoint.ts';
 import { iso, timeField } from '../fields.ts';
 import { newUuid } from '../identifiers.ts';
@@ -30,6 +31,27 @@ const credentialSchema = z
   })
   .meta({ id: 'Credential' });
 
+const checkSchema = z
+  .union([
+    z.object({
+      ok: z.literal(true),
+      account: z.string().optional().meta({
+        description: 'What the credential opens: a mail account, a bot, the name of a number',
+      }),
+    }),
+    z.object({
+      ok: z.literal(false),
+      error: z.object({
+        code: z.string().meta({
+          description: 'As in nodes’ errors; `not_testable` where only a real send can tell',
+          example: 'credential_rejected',
+        }),
+        message: z.string(),
+      }),
+    }),
+  ])
+  .meta({ id: 'CredentialCheck' });
+
 const params = z.object({ credentialId: z.uuid() });
 const listCursor = z.tuple([cursorTime, z.uuid()]);
 
@@ -37,9 +59,11 @@ export interface CredentialRouteDeps {
   readonly credentials: CredentialRepository;
   readonly catalog: readonly ConnectorManifest[];
   readonly vault: Vault;
+  readonly check: CredentialChecker;
 }
 
-export function credentialRoutes({ credentials, catalog, vault }: CredentialRouteDeps): Endpoint[] {
+export function credentialRoutes(deps: CredentialRouteDeps): Endpoint[] {
+  const { credentials, catalog, vault } = deps;
   const tag = 'Credentials';
   const types = new Map<string, CredentialManifest>(
     catalog.flatMap(({ credential }) =>
@@ -131,6 +155,32 @@ export function credentialRoutes({ credentials, catalog, vault }: CredentialRout
       if (updated === 'taken') throw nameTaken();
       if (updated === undefined) throw unknownCredential();
       return { status: 200, body: toCredential(updated) };
+    }),
+
+    endpoint({
+      method: 'post',
+      path: '/credentials/{credentialId}/test',
+      operationId: 'testCredential',
+      tag,
+      summary: 'Try whether a credential works',
+      description:
+        'A worker logs in to the provider with it; nothing is sent or changed there. Takes up to 25 seconds.',
+      problems: [404, 503],
+      params,
+      responses: { 200: { description: 'Whether it works, or why not', schema: checkSchema } },
+    }).handledBy(async ({ caller, params: { credentialId } }) => {
+      const { projectId } = caller;
+      const stored = await credentials.find(projectId, credentialId);
+      if (stored?.credentialId !== credentialId) throw unknownCredential();
+      const result = await deps.check({ projectId, credentialId, type: stored.type });
+      if (result === undefined) {
+        throw new ApiError(
+          'worker_unavailable',
+          'No worker could try the credential. Check that workers run and what their logs say, then try again.',
+          { retryAfterSeconds: 5 },
+        );
+      }
+      return { status: 200, body: result };
     }),
 
     endpoint({

@@ -1,6 +1,6 @@
 /** How the email connector acts. */
 import { createHash } from 'node:crypto';
-import type { ExecutionMode, Operation, OperationContext } from '../contract.ts';
+import type { CredentialCheck, ExecutionMode, Operation, OperationContext } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
 import { blockedHost, type GuardHost, unguardedHost } from '../outbound-sockets.ts';
 import {
@@ -12,9 +12,15 @@ import {
   senderOf,
 } from './compose.ts';
 import type { SendInput, SendOutput, SmtpCredential } from './schema.ts';
-import { isTimeout, wasSent } from './sent-lookup.ts';
+import { isTimeout, tryMailbox, wasSent } from './sent-lookup.ts';
 import { toConnectorError } from './smtp-errors.ts';
-import { createSmtpPool, DeliveryFailure, isThisMachine, type SmtpPool } from './smtp-pool.ts';
+import {
+  createSmtpPool,
+  DeliveryFailure,
+  isThisMachine,
+  type SmtpPool,
+  tryLogin,
+} from './smtp-pool.ts';
 
 /** Credentials whose connections are kept; the one used longest ago is closed first. */
 const MAX_POOLS = 50;
@@ -38,6 +44,8 @@ export interface EmailDeps {
 
 export interface EmailOperations {
   readonly send: Operation<SendInput, SendOutput, SmtpCredential>;
+  /** Logs in to SMTP, and to IMAP where the credential has it. */
+  readonly check: CredentialCheck<SmtpCredential>;
   /** Closes the connections to the mail servers. */
   readonly close: () => Promise<void>;
 }
@@ -45,7 +53,11 @@ export interface EmailOperations {
 /** The operations of the email connector; they share the connections to mail servers. */
 export function createEmailOperations(deps: EmailDeps): EmailOperations {
   const pools = createPoolCache(deps.guardHost);
-  return { send: createEmailSend(deps, pools), close: () => pools.close() };
+  return {
+    send: createEmailSend(deps, pools),
+    check: createEmailCheck(deps),
+    close: () => pools.close(),
+  };
 }
 
 /**
@@ -111,14 +123,38 @@ function createEmailSend(
         }
         return { messageId: identity.messageId, accepted: [...accepted], rejected: [...rejected] };
       } catch (error) {
-        if (!(error instanceof DeliveryFailure)) throw error;
-        if (error.code === 'EBLOCKED') {
-          throw blockedHost('The mail server', credential.host, credential.port);
-        }
-        throw toConnectorError(error, abortOf(signal));
+        throw connectorErrorOf(error, credential, signal);
       }
     },
   };
+}
+
+function createEmailCheck({ guardHost }: EmailDeps): CredentialCheck<SmtpCredential> {
+  return {
+    async run(credential, { signal }) {
+      try {
+        await tryLogin(credential, guardHost, signal);
+      } catch (error) {
+        throw connectorErrorOf(error, credential, signal);
+      }
+      const { imap, user, host } = credential;
+      if (imap !== undefined) {
+        await tryMailbox(imap, { signal, guard: guardHost, isExposed: !isThisMachine(imap.host) });
+      }
+      return { account: user ?? host };
+    },
+  };
+}
+
+/** @returns what to throw; errors of other kinds as they are */
+function connectorErrorOf(
+  error: unknown,
+  { host, port }: SmtpCredential,
+  signal: AbortSignal,
+): unknown {
+  if (!(error instanceof DeliveryFailure)) return error;
+  if (error.code === 'EBLOCKED') return blockedHost('The mail server', host, port);
+  return toConnectorError(error, abortOf(signal));
 }
 
 function limitOf({ signal, timeoutMs }: OperationContext): AbortSignal {

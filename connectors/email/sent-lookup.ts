@@ -26,27 +26,47 @@ const imapError = z.object({
   serverResponseCode: z.string().optional(),
 });
 
+export interface LookOptions {
+  readonly signal: AbortSignal;
+  readonly guard: GuardHost;
+  /** True if others could listen in. */
+  readonly isExposed: boolean;
+}
+
 /**
  * Was a message with this identity sent?
  * @param settleMs how long the copy of a message just taken may be on its way to the folder
  * @throws ConnectorError whose effect is `possible`: that the folder cannot be read proves nothing
  */
-export async function wasSent(
+export function wasSent(
   imap: ImapCredential,
   identity: MailIdentity,
-  {
-    signal,
-    settleMs,
-    guard,
-    isExposed,
-  }: {
-    readonly signal: AbortSignal;
-    readonly settleMs: number;
-    readonly guard: GuardHost;
-    /** True if others could listen in. */
-    readonly isExposed: boolean;
-  },
+  options: LookOptions & { readonly settleMs: number },
 ): Promise<boolean> {
+  const { settleMs, signal } = options;
+  return inSentMailbox(imap, options, async (client) => {
+    for (let look = 1; ; look += 1) {
+      if (await isInMailbox(client, identity)) return true;
+      if (look === LOOKS || settleMs === 0) return false;
+      await sleep(settleMs / (LOOKS - 1), undefined, { signal });
+      await client.noop();
+    }
+  });
+}
+
+/**
+ * Logs in and opens the folder of sent mail, no more.
+ * @throws ConnectorError as `wasSent`
+ */
+export function tryMailbox(imap: ImapCredential, options: LookOptions): Promise<void> {
+  return inSentMailbox(imap, options, async () => undefined);
+}
+
+async function inSentMailbox<Result>(
+  imap: ImapCredential,
+  { signal, guard, isExposed }: LookOptions,
+  use: (client: ImapFlow) => Promise<Result>,
+): Promise<Result> {
   const lookup = guarded(imap, guard);
   const secure = imap.secure ?? imap.port === 993;
   // https://imapflow.com/docs/api/imapflow-client
@@ -76,12 +96,7 @@ export async function wasSent(
     signal.throwIfAborted();
     await client.connect();
     await client.mailboxOpen(imap.sentMailbox ?? (await sentMailboxOf(client)), { readOnly: true });
-    for (let look = 1; ; look += 1) {
-      if (await isInMailbox(client, identity)) return true;
-      if (look === LOOKS || settleMs === 0) return false;
-      await sleep(settleMs / (LOOKS - 1), undefined, { signal });
-      await client.noop();
-    }
+    return await use(client);
   } catch (error) {
     throw error instanceof ConnectorError ? error : toLookupError(error, imap, signal);
   } finally {

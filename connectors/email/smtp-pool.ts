@@ -187,6 +187,34 @@ function isStaleConnection(error: unknown): boolean {
   );
 }
 
+/**
+ * Connects, logs in, and asks whether the session is in order. Nothing is sent.
+ * @throws DeliveryFailure
+ */
+export async function tryLogin(
+  credential: SmtpCredential,
+  guard: GuardHost,
+  signal: AbortSignal,
+): Promise<void> {
+  const connection = newConnection(credential, await reach(credential, guard, signal));
+  await openConnection(connection, credential, signal);
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: SmtpError): void => {
+      connection.close();
+      reject(new DeliveryFailure(error, false));
+    };
+    const onAbort = (): void => fail(ABORTED);
+    signal.addEventListener('abort', onAbort, { once: true });
+    // RSET does as little as NOOP (RFC 5321 §4.1.1.5), and nodemailer has it.
+    connection.reset((error) => {
+      signal.removeEventListener('abort', onAbort);
+      if (error) return fail(error);
+      resolve();
+    });
+  });
+  await quit(connection);
+}
+
 /** Waits until a connection is given back. */
 function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -179,7 +179,7 @@ export interface RefusedRequest {
   /** The parsed JSON of the answer; undefined if it is none. */
   readonly body: unknown;
   /** What was sent, so that its values are left out of Meta's sentences. */
-  readonly input: SendInput | MarkReadInput;
+  readonly input: SendInput | MarkReadInput | undefined;
   readonly attempt: number;
 }
 

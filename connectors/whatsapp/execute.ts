@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Operation, OperationContext } from '../contract.ts';
+import type {
+  CredentialCheck,
+  CredentialCheckContext,
+  Operation,
+  OperationContext,
+} from '../contract.ts';
 import { createEmulatorOutbound } from '../emulator-outbound.ts';
 import { ConnectorError } from '../errors.ts';
 import type { Outbound } from '../outbound.ts';
@@ -11,6 +16,7 @@ import {
   type MarkReadInput,
   type MarkReadOutput,
   markReadAnswerSchema,
+  phoneNumberAnswerSchema,
   type SendInput,
   type SendOutput,
   sendAnswerSchema,
@@ -29,6 +35,8 @@ export interface WhatsappOperations {
   close(): Promise<void>;
   readonly send: Operation<SendInput, SendOutput, WhatsappCredential>;
   readonly markRead: Operation<MarkReadInput, MarkReadOutput, WhatsappCredential>;
+  /** Reads the sending number. */
+  readonly check: CredentialCheck<WhatsappCredential>;
 }
 
 export function createWhatsappOperations({ outbound }: WhatsappDeps): WhatsappOperations {
@@ -37,6 +45,7 @@ export function createWhatsappOperations({ outbound }: WhatsappDeps): WhatsappOp
   return {
     send: { execute: (input, context) => sendMessage(clientOf(context), input, context) },
     markRead: { execute: (input, context) => markRead(clientOf(context), input, context) },
+    check: { run: (credential, context) => checkNumber(outbound, credential, context) },
     close: emulators.close,
   };
 }
@@ -118,11 +127,9 @@ async function postToMessages(
   message: Readonly<Record<string, unknown>>,
 ): Promise<{ readonly status: number; readonly answer: unknown }> {
   const { credential } = context;
-  const base = (credential.baseUrl ?? DEFAULT_BASE_URL).replace(/\/+$/, '');
-  const version = credential.apiVersion ?? DEFAULT_API_VERSION;
   const { status, headers, body } = await outbound.request({
     method: 'POST',
-    url: `${base}/${version}/${credential.phoneNumberId}/messages`,
+    url: `${numberUrl(credential)}/messages`,
     headers: {
       ...context.traceHeaders,
       authorization: `Bearer ${credential.accessToken}`,
@@ -137,6 +144,44 @@ async function postToMessages(
   const answer = parseJson(body.toString('utf8'));
   if (status >= 200 && status <= 299) return { status, answer };
   throw refusedRequest({ status, headers, body: answer, input, attempt: context.attempt });
+}
+
+/**
+ * GET /{version}/{phone-number-id}
+ * https://developers.facebook.com/docs/whatsapp/business-management-api/manage-phone-numbers
+ */
+async function checkNumber(
+  outbound: WhatsappDeps['outbound'],
+  credential: WhatsappCredential,
+  { signal, timeoutMs }: CredentialCheckContext,
+): Promise<{ readonly account: string }> {
+  const { status, headers, body } = await outbound.request({
+    method: 'GET',
+    url: `${numberUrl(credential)}?fields=id,verified_name`,
+    headers: { authorization: `Bearer ${credential.accessToken}` },
+    signal,
+    timeoutMs,
+    maxResponseBytes: MAX_ANSWER_BYTES,
+    followRedirects: false,
+  });
+  const answer = parseJson(body.toString('utf8'));
+  if (status < 200 || status > 299) {
+    throw refusedRequest({ status, headers, body: answer, input: undefined, attempt: 1 });
+  }
+  const parsed = phoneNumberAnswerSchema.safeParse(answer);
+  if (!parsed.success) {
+    throw new ConnectorError(
+      'invalid_response',
+      `WhatsApp answered with ${status} but without the phone number. Check the base address of the credential.`,
+      { effect: 'none', permanent: true, status },
+    );
+  }
+  return { account: parsed.data.verified_name ?? parsed.data.id };
+}
+
+function numberUrl({ baseUrl, apiVersion, phoneNumberId }: WhatsappCredential): string {
+  const base = (baseUrl ?? DEFAULT_BASE_URL).replace(/\/+$/, '');
+  return `${base}/${apiVersion ?? DEFAULT_API_VERSION}/${phoneNumberId}`;
 }
 
 /** The one of the contents that the schema let through. */

@@ -130,6 +130,15 @@ export const sendAnswerSchema = z.object({
 export const markReadAnswerSchema = z.object({ success: z.literal(true) });
 
 /**
+ * The sending number, as far as a check of the credential asks.
+ * https://developers.facebook.com/docs/whatsapp/business-management-api/manage-phone-numbers
+ */
+export const phoneNumberAnswerSchema = z.object({
+  id: z.string(),
+  verified_name: z.string().optional(),
+});
+
+/**
  * Answer that refuses a request.
  * https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
  */

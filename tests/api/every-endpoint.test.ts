@@ -18,6 +18,7 @@ const NEEDS_A_WORKER = [
   'resumeExecution 202',
   'decideApproval 202',
   'resolveNode 202',
+  'testCredential 200',
 ];
 
 test('every endpoint answers what it documents', async () => {

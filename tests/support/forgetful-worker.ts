@@ -34,6 +34,7 @@ export async function startForgetfulWorker(
     manifests: [emailManifest],
     subworkflows: { prepare: () => Promise.reject(new Error('This worker calls nobody.')) },
     operations: operations.byType,
+    checks: operations.checks,
     credentials: createCredentialSource({
       manifests: [emailManifest],
       credentials: createCredentialRepository(database),
