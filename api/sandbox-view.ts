@@ -21,6 +21,7 @@ const CONNECTORS = [
   'slack',
   'google-sheets',
   'bigquery',
+  'postgres',
   'http',
   'openai',
 ];
@@ -95,6 +96,8 @@ function renderBody({ connector, message, to }: StoredSandboxMessage): Html {
       return 'sql' in message
         ? renderAs(statementMessage, message, renderStatement)
         : renderAs(tableMessage, message, renderTableRow);
+    case 'postgres':
+      return renderAs(statementMessage, message, renderStatement);
     case 'http':
       return renderAs(
         httpMessage,

@@ -7,6 +7,7 @@ import { googleSheetsManifest } from './google-sheets/manifest.ts';
 import { httpManifest } from './http/manifest.ts';
 import { jsonManifest } from './json/manifest.ts';
 import { openaiManifest } from './openai/manifest.ts';
+import { postgresManifest } from './postgres/manifest.ts';
 import { slackManifest } from './slack/manifest.ts';
 import { telegramManifest } from './telegram/manifest.ts';
 import { whatsappManifest } from './whatsapp/manifest.ts';
@@ -20,6 +21,7 @@ export const CONNECTOR_MANIFESTS: readonly ConnectorManifest[] = [
   slackManifest,
   googleSheetsManifest,
   bigQueryManifest,
+  postgresManifest,
   httpManifest,
   openaiManifest,
   codeManifest,

@@ -11,6 +11,7 @@ import { createJsonOperations } from './json/execute.ts';
 import { createOpenaiCheck } from './openai/check-credential.ts';
 import { createOpenaiOperations } from './openai/execute.ts';
 import type { Outbound } from './outbound.ts';
+import { createPostgresOperations } from './postgres/execute.ts';
 import { createSlackCheck } from './slack/check-credential.ts';
 import { createSlackOperations } from './slack/execute.ts';
 import { createTelegramCheck } from './telegram/check-credential.ts';
@@ -46,6 +47,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   const slack = createSlackOperations({ outbound: deps.outbound });
   const sheets = createGoogleSheetsOperations({ outbound: deps.outbound });
   const bigQuery = createBigQueryOperations({ outbound: deps.outbound });
+  const postgres = createPostgresOperations({ guardHost: deps.outbound.guardHost });
   const http = createHttpOperations({
     outbound: deps.outbound,
     ...(deps.httpEmulatorUrl === undefined ? {} : { emulatorUrl: deps.httpEmulatorUrl }),
@@ -71,6 +73,8 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['bigquery.query', bigQuery.query],
       ['openai.chat', openai.chat],
       ['openai.moderate', openai.moderate],
+      ['postgres.query', postgres.query],
+      ['postgres.execute', postgres.execute],
       ['http.request', http.request],
       ['code.run', code.run],
       ...operationsOf('json', createJsonOperations()),

@@ -8,6 +8,7 @@ import { startEmailEmulator } from '../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../connectors/http/emulator.ts';
 import { startOpenaiEmulator } from '../connectors/openai/emulator.ts';
+import { startPostgresEmulator } from '../connectors/postgres/emulator.ts';
 import { startSlackEmulator } from '../connectors/slack/emulator.ts';
 import { startTelegramEmulator } from '../connectors/telegram/emulator.ts';
 import { startWhatsappEmulator } from '../connectors/whatsapp/emulator.ts';
@@ -38,6 +39,7 @@ export async function runEmulators(environment: RoleEnvironment): Promise<Role> 
     startHttpEmulator(at(ports?.http)),
     // Workers read where these are from the database, so any free port does.
     startBigQueryEmulator(at(undefined)),
+    startPostgresEmulator(at(undefined)),
     startTelegramEmulator(at(undefined)),
     startSlackEmulator(at(undefined)),
     startOpenaiEmulator(at(undefined)),

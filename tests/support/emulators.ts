@@ -4,6 +4,7 @@ import { startEmailEmulator } from '../../connectors/email/emulator.ts';
 import { startGoogleEmulator } from '../../connectors/google-sheets/emulator.ts';
 import { startHttpEmulator } from '../../connectors/http/emulator.ts';
 import { startOpenaiEmulator } from '../../connectors/openai/emulator.ts';
+import { startPostgresEmulator } from '../../connectors/postgres/emulator.ts';
 import { startSlackEmulator } from '../../connectors/slack/emulator.ts';
 import { startTelegramEmulator } from '../../connectors/telegram/emulator.ts';
 import { startWhatsappEmulator } from '../../connectors/whatsapp/emulator.ts';
@@ -17,17 +18,19 @@ export type TestEmulators = Awaited<ReturnType<typeof startTestEmulators>>;
 export async function startTestEmulators(database: Database) {
   const at = { store: createSandboxMessageRepository(database), host: '127.0.0.1', port: 0 };
   const registry = createEmulatorRegistry(database);
-  const [email, whatsapp, google, http, bigQuery, telegram, slack, openai] = await Promise.all([
-    startEmailEmulator(at),
-    startWhatsappEmulator(at),
-    startGoogleEmulator(at),
-    startHttpEmulator(at),
-    startBigQueryEmulator(at),
-    startTelegramEmulator(at),
-    startSlackEmulator(at),
-    startOpenaiEmulator(at),
-  ]);
-  const all = [email, whatsapp, google, http, bigQuery, telegram, slack, openai];
+  const [email, whatsapp, google, http, bigQuery, telegram, slack, openai, postgres] =
+    await Promise.all([
+      startEmailEmulator(at),
+      startWhatsappEmulator(at),
+      startGoogleEmulator(at),
+      startHttpEmulator(at),
+      startBigQueryEmulator(at),
+      startTelegramEmulator(at),
+      startSlackEmulator(at),
+      startOpenaiEmulator(at),
+      startPostgresEmulator(at),
+    ]);
+  const all = [email, whatsapp, google, http, bigQuery, telegram, slack, openai, postgres];
   for (const emulator of all) await registry.announce(emulator);
   return {
     email,
@@ -38,6 +41,7 @@ export async function startTestEmulators(database: Database) {
     telegram,
     slack,
     openai,
+    postgres,
     close: async () => {
       await Promise.all(all.map((emulator) => emulator.close()));
     },
