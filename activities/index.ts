@@ -4,6 +4,7 @@ import type {
   ExecutionActivities,
   RunNodeInput,
   RunNodeResult,
+  ScheduleActivities,
 } from '../workflows/activity-contract.ts';
 import { createCheckCredential } from './check-credential.activity.ts';
 import { createRunNode, type RunNodeDeps } from './run-node.activity.ts';
@@ -12,6 +13,8 @@ import type { SubworkflowSource } from './subworkflow-source.ts';
 export interface ActivityDeps extends RunNodeDeps {
   readonly manifests: readonly ConnectorManifest[];
   readonly subworkflows: SubworkflowSource;
+  /** What runs of schedules ask for. */
+  readonly schedules: ScheduleActivities;
   /** Told whenever an execution has ended. */
   readonly ended?: () => void;
   /** How operations act, by `<connector>.<operation>`. */
@@ -21,7 +24,8 @@ export interface ActivityDeps extends RunNodeDeps {
 }
 
 export type Activities = ExecutionActivities &
-  CredentialActivities & {
+  CredentialActivities &
+  ScheduleActivities & {
     readonly [type: `${string}.${string}`]: (input: RunNodeInput) => Promise<RunNodeResult>;
   };
 
@@ -72,5 +76,5 @@ export function createActivities(
     }),
   );
   const credentials: CredentialActivities = { 'credential.check': createCheckCredential(deps) };
-  return { ...bookkeeping, ...credentials, ...Object.fromEntries(perOperation) };
+  return { ...bookkeeping, ...credentials, ...deps.schedules, ...Object.fromEntries(perOperation) };
 }

@@ -37,6 +37,7 @@ export function projectAttribute(projectId: string): SearchAttributePair {
   return keyword('MasarProject', projectId);
 }
 
-function keyword(name: keyof typeof SEARCH_ATTRIBUTES, value: string): SearchAttributePair {
+/** A value of one of the attributes. */
+export function keyword(name: keyof typeof SEARCH_ATTRIBUTES, value: string): SearchAttributePair {
   return { key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value };
 }

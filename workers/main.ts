@@ -3,6 +3,7 @@ import { DefaultLogger, type LogLevel, Runtime, Worker } from '@temporalio/worke
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { createSandboxPool } from '../activities/sandbox/pool.ts';
 import type { RoleEnvironment } from '../cli/environment.ts';
+import { environmentCredentials, executionMode } from '../cli/execution-mode.ts';
 import { createLogger, describeError, type Logger } from '../cli/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { createOperations } from '../connectors/operations.ts';
@@ -16,12 +17,15 @@ import { createExecutionRepository } from '../db/repositories/executions.ts';
 import { createVault } from '../db/vault.ts';
 import { connectClient, connectWorker } from '../temporal/connection.ts';
 import { ensureSearchAttributes } from '../temporal/ensure-search-attributes.ts';
+import { createSchedules } from '../temporal/schedules.ts';
 import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { TASK_QUEUES } from '../workflows/contract.ts';
 import { createCredentialSource } from './credential-source.ts';
 import { startFollowUps } from './follow-ups.ts';
 import { createPublishedStarts } from './published-starts.ts';
 import { startReconciler } from './reconciler.ts';
+import { createScheduleSource } from './schedule-source.ts';
+import { startScheduleSync } from './schedule-sync.ts';
 import { createSubworkflowSource } from './subworkflow-source.ts';
 import { WORKER_TUNING } from './tuning.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
@@ -70,6 +74,21 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
   const activities = createActivities({
     ledger,
     subworkflows: createSubworkflowSource({ starts }),
+    schedules: createScheduleSource({
+      database,
+      client,
+      ledger,
+      executions,
+      starts,
+      modeOf: ({ hasCredentials }) =>
+        executionMode({
+          configured: environment.mode,
+          hasCredentials:
+            hasCredentials ||
+            environmentCredentials(CONNECTOR_MANIFESTS, environment.providers).size > 0,
+        }),
+      log,
+    }),
     ended: followUps.poke,
     manifests: CONNECTOR_MANIFESTS,
     operations: operations.byType,
@@ -114,13 +133,14 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     start,
     log,
   });
+  const scheduleSync = startScheduleSync({ database, schedules: createSchedules({ client }), log });
   logger.info('The worker is ready.', { namespace });
 
   return {
     ended: running.then(() => undefined),
     stop: async () => {
       await reconciler.stop();
-      await followUps.stop();
+      await Promise.all([followUps.stop(), scheduleSync.stop()]);
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await operations.close();

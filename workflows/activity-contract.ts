@@ -3,6 +3,8 @@ import type {
   CheckCredentialInput,
   CheckCredentialResult,
   ExecutionError,
+  FireScheduleInput,
+  FireScheduleResult,
   NodeStatus,
   RunAutomationInput,
 } from './contract.ts';
@@ -147,4 +149,18 @@ export interface ExecutionActivities {
 export interface CredentialActivities {
   /** Opens a stored credential and logs in with it. Changes nothing, so repeating it is harmless. */
   'credential.check'(input: CheckCredentialInput): Promise<CheckCredentialResult>;
+}
+
+/** Activities of schedules. */
+export interface ScheduleActivities {
+  /** Accepts the execution of a time that has come, once per time, and starts it. */
+  'schedule.fire'(
+    input: Omit<FireScheduleInput, 'waitsFor'> & {
+      readonly scheduledAt: string;
+      /** Workflow id of the run that asks. */
+      readonly runId: string;
+    },
+  ): Promise<FireScheduleResult>;
+  'schedule.hasEnded'(input: { readonly executionId: string }): Promise<boolean>;
+  'schedule.cancel'(input: { readonly executionId: string }): Promise<void>;
 }

@@ -211,3 +211,26 @@ export interface EventSignalInput {
 
 /** Signal `executionEnded`: tells the workflow that waits for an execution that it has ended. */
 export const EXECUTION_ENDED_SIGNAL = 'executionEnded';
+
+/** The workflow type that Temporal's schedules start. */
+export const FIRE_SCHEDULE = 'fireSchedule';
+
+export interface FireScheduleInput {
+  readonly projectId: string;
+  readonly workflowId: string;
+  /** Key of the trigger in its definition. */
+  readonly trigger: string;
+  /** Which of the schedule's successive forms fires. */
+  readonly generation: number;
+  /** True: lasts until the execution has ended, so that Temporal knows that it runs. */
+  readonly waits: boolean;
+  /** The execution that was accepted before the run went on as a new one. */
+  readonly waitsFor?: string;
+}
+
+export interface FireScheduleResult {
+  /** null: nothing was started. */
+  readonly executionId: string | null;
+  /** Why nothing was started. */
+  readonly problem?: string;
+}

@@ -33,6 +33,11 @@ export async function startForgetfulWorker(
     },
     manifests: [emailManifest],
     subworkflows: { prepare: () => Promise.reject(new Error('This worker calls nobody.')) },
+    schedules: {
+      'schedule.fire': () => Promise.reject(new Error('This worker has no schedules.')),
+      'schedule.hasEnded': () => Promise.resolve(true),
+      'schedule.cancel': () => Promise.resolve(),
+    },
     operations: operations.byType,
     checks: operations.checks,
     credentials: createCredentialSource({
