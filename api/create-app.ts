@@ -18,10 +18,13 @@ import { createEventRepository } from '../db/repositories/events.ts';
 import { createExecutionLogRepository } from '../db/repositories/execution-logs.ts';
 import { createExecutionRepository } from '../db/repositories/executions.ts';
 import { createIdempotencyKeyRepository } from '../db/repositories/idempotency-keys.ts';
+import { createInboundChannelRepository } from '../db/repositories/inbound-channels.ts';
 import { createLeadRepository } from '../db/repositories/leads.ts';
 import { createMetricsRepository } from '../db/repositories/metrics.ts';
 import { createPinRepository } from '../db/repositories/pins.ts';
 import { createSandboxMessageRepository } from '../db/repositories/sandbox-messages.ts';
+import { createTriggerRepository } from '../db/repositories/triggers.ts';
+import { createWebhookRepository } from '../db/repositories/webhooks.ts';
 import type { Vault } from '../db/vault.ts';
 import { createCredentialChecker } from '../temporal/check-credential.ts';
 import { logAccess } from './access-log.ts';
@@ -30,9 +33,11 @@ import { docsRouter } from './docs-page.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createExecutionControl } from './execution-control.ts';
 import { createExecutionReader } from './execution-reader.ts';
+import { createInboundService } from './inbound-service.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import { createPlanCache } from './plan-cache.ts';
 import { ApiError, toProblem } from './problem.ts';
+import { createRateCounter } from './rate-counter.ts';
 import { limitRate } from './rate-limit.ts';
 import { readJsonBody } from './request-body.ts';
 import { assignRequestId, requestIdOf } from './request-id.ts';
@@ -50,16 +55,20 @@ import { executionActRoutes } from './routes/execution-acts.ts';
 import { executionEventRoutes } from './routes/execution-events.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { healthRoutes } from './routes/health.ts';
+import { hookRoutes } from './routes/hooks.ts';
+import { inboundRoutes } from './routes/inbound.ts';
 import { leadRoutes } from './routes/leads.ts';
 import { monitoringRoutes } from './routes/monitoring.ts';
 import { outboxRoutes } from './routes/outbox.ts';
 import { singleNodeRoutes } from './routes/single-nodes.ts';
+import { triggerRoutes } from './routes/triggers.ts';
 import { sandboxRouter } from './sandbox-page.ts';
 import type { ApiSettings } from './settings.ts';
 import type { StartDispatcher } from './start-dispatcher.ts';
 import { createStartService } from './start-service.ts';
 import { createTestService } from './test-service.ts';
 import { toApiError } from './translate-error.ts';
+import { createWebhookService } from './webhook-service.ts';
 
 export interface ApiDeps {
   readonly settings: ApiSettings;
@@ -73,6 +82,11 @@ export interface ApiDeps {
   /** Aborted when the process shuts down, so that streams end. */
   readonly shutdown: AbortSignal;
 }
+
+/** Where others call by their own rules: signatures are over the bytes as they came. */
+const HOOK_PATHS = /^\/(?:hooks|inbound\/[^/]+)\/[\w-]{20,}$/;
+/** Requests to one webhook in a minute; its sender is told to try again later. */
+const HOOK_RATE_PER_MINUTE = 600;
 
 /** Everything that the API answers below /api, besides its documentation. */
 export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
@@ -116,6 +130,9 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
     dispatcher: deps.dispatcher,
     fingerprint: vault.fingerprint,
   });
+  const webhooks = createWebhookRepository(database, vault);
+  const rates = createRateCounter(HOOK_RATE_PER_MINUTE);
+  const leads = createLeadRepository(database);
   return [
     ...definitionRoutes({ definitions, catalog }),
     ...definitionVersionRoutes({ definitions, versions, catalog }),
@@ -124,13 +141,30 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
     ...executionRoutes({ settings, starts, executions, reader }),
     ...executionActRoutes({ settings, retries, reader, control }),
     ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),
-    ...leadRoutes({ leads: createLeadRepository(database) }),
+    ...leadRoutes({ leads }),
     ...eventRoutes({ starts }),
     ...credentialRoutes({
       credentials,
       catalog,
       vault,
       check: createCredentialChecker({ client }),
+    }),
+    ...triggerRoutes({ triggers: createTriggerRepository(database), webhooks }),
+    ...hookRoutes({
+      reader,
+      webhooks: createWebhookService({
+        webhooks,
+        credentials,
+        vault,
+        starts,
+        rates,
+        logger: deps.logger,
+      }),
+    }),
+    ...inboundRoutes({
+      channels: createInboundChannelRepository(database, vault),
+      inbound: createInboundService({ leads, starts }),
+      rates,
     }),
     ...connectorRoutes(catalog),
     ...outboxRoutes(createSandboxMessageRepository(database)),
@@ -188,6 +222,7 @@ export function createApp(deps: ApiDeps): Express {
       textPaths: endpoints
         .filter(({ bodyTypes }) => bodyTypes !== undefined)
         .map(({ path }) => path),
+      rawPaths: HOOK_PATHS,
     }),
     createRouter({
       endpoints,

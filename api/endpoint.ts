@@ -4,7 +4,10 @@
  */
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import type { JsonObject } from '../workflows/graph/json.ts';
+import { toJsonObject } from './fields.ts';
 import { ApiError } from './problem.ts';
+import { relay } from './relayed-answer.ts';
 import { toIssues } from './zod-issues.ts';
 
 /** Who asks: an API key, bound to one project. */
@@ -62,7 +65,7 @@ interface EndpointBase {
   readonly summary: string;
   readonly description?: string;
   /** Kinds of refusal that this endpoint has besides those that follow from its parts. */
-  readonly problems?: readonly (404 | 409 | 422 | 503)[];
+  readonly problems?: readonly (401 | 404 | 409 | 413 | 415 | 422 | 429 | 503)[];
   /** Media types of the body, where they are not JSON alone. */
   readonly bodyTypes?: readonly string[];
   /** Describes the RelayedAnswer that the endpoint may give, whose status nobody knows before. */
@@ -189,6 +192,69 @@ export function openEndpoint<const Responses extends ResponseSpecs>(
     },
   };
 }
+
+/** A request to a hook as it came. */
+export interface HookRequest<Params> extends RequestContext {
+  readonly params: Params;
+  readonly method: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly query: JsonObject;
+  readonly body: Buffer;
+  /** Address of the sender. */
+  readonly from: string;
+}
+
+/** An endpoint that others call by their own rules: no key, any body, which is left as it came. */
+export function hookEndpoint<
+  const Responses extends ResponseSpecs,
+  Params extends z.ZodType<Readonly<Record<string, string>>>,
+>(
+  spec: EndpointBase & {
+    readonly params: Params;
+    readonly mediaType?: string;
+    readonly responses: Responses;
+  },
+) {
+  const { params, mediaType = 'application/json', ...rest } = spec;
+  return {
+    handledBy(
+      handle: (
+        request: HookRequest<Parsed<Params>>,
+      ) => Promise<AnswerOf<Responses> | RelayedAnswer>,
+    ): Endpoint {
+      return {
+        ...rest,
+        auth: 'open',
+        idempotency: 'none',
+        parts: { params },
+        action: {
+          kind: 'raw',
+          mediaTypes: [mediaType],
+          async run(raw, context, _caller, { request, response }) {
+            const answer: Answer = await handle({
+              ...context,
+              params: parse<Params>(params, raw.params, 'params'),
+              method: request.method,
+              headers: request.headers,
+              query: toJsonObject(queryFields.parse(raw.query)),
+              body: Buffer.isBuffer(raw.body) ? raw.body : Buffer.alloc(0),
+              from: request.ip ?? '',
+            });
+            if (answer.headers !== undefined) {
+              relay(response, { ...answer, headers: answer.headers });
+            } else if (typeof answer.body === 'string') {
+              response.status(answer.status).type('text/plain').send(answer.body);
+            } else response.status(answer.status).json(answer.body);
+          },
+        },
+      };
+    },
+  };
+}
+
+/** As the simple query parser leaves it: a repeated parameter is a list. */
+const queryFields = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 
 /** An endpoint for the holder of a key that writes its answer itself (a stream, plain text). */
 export function rawEndpoint<

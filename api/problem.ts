@@ -11,6 +11,7 @@ export const PROBLEM_CODES = [
   'api_key_missing',
   'api_key_invalid',
   'scope_missing',
+  'hook_unauthorized',
   'route_not_found',
   'workflow_not_found',
   'version_not_found',
@@ -19,6 +20,9 @@ export const PROBLEM_CODES = [
   'pin_not_found',
   'lead_not_found',
   'credential_not_found',
+  'trigger_not_found',
+  'hook_not_found',
+  'channel_not_found',
   'method_not_allowed',
   'workflow_exists',
   'workflow_not_published',
@@ -41,11 +45,13 @@ export const PROBLEM_CODES = [
   'invalid_definition',
   'credentials_missing',
   'rate_limited',
+  'execution_failed',
   'internal_error',
   'database_unavailable',
   'temporal_unavailable',
   'worker_unavailable',
   'not_ready',
+  'hook_unavailable',
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
@@ -138,6 +144,18 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
       return { status: 404, title: 'No such lead' };
     case 'credential_not_found':
       return { status: 404, title: 'No such credential' };
+    case 'trigger_not_found':
+      return { status: 404, title: 'No such trigger' };
+    case 'hook_not_found':
+      return { status: 404, title: 'No such webhook' };
+    case 'channel_not_found':
+      return { status: 404, title: 'No such inbound channel' };
+    case 'hook_unauthorized':
+      return { status: 401, title: 'The sender is not known' };
+    case 'execution_failed':
+      return { status: 500, title: 'The automation failed' };
+    case 'hook_unavailable':
+      return { status: 503, title: 'The automation can’t be started' };
     case 'method_not_allowed':
       return { status: 405, title: 'Method not allowed' };
     case 'workflow_exists':

@@ -16,12 +16,17 @@ const JSON_TYPE = /^application\/(?:json|[\w.-]+\+json)$/i;
  * Middleware that leaves the parsed body in `request.body`, undefined where there is none.
  * @param options.textPaths paths whose body is left as a TextBody
  */
-export function readJsonBody(options: { readonly textPaths: readonly string[] }): RequestHandler[] {
+export function readJsonBody(options: {
+  readonly textPaths: readonly string[];
+  /** Paths whose body is left as a Buffer, byte for byte. */
+  readonly rawPaths: RegExp;
+}): RequestHandler[] {
+  const isRaw = (path: string): boolean => options.rawPaths.test(path);
   const isText = (path: string): boolean => options.textPaths.includes(path);
   const collect = express.raw({ type: () => true, limit: BODY_LIMIT_BYTES });
   return [
     (request, _response, next) => {
-      if (hasBody(request.headers)) {
+      if (hasBody(request.headers) && !isRaw(request.path)) {
         const { type, charset } = mediaTypeOf(request.headers['content-type']);
         if (!isText(request.path)) requireJson(type);
         requireUtf8(charset);
@@ -35,7 +40,8 @@ export function readJsonBody(options: { readonly textPaths: readonly string[] })
     },
     (request, _response, next) => {
       const bytes: unknown = request.body;
-      if (!Buffer.isBuffer(bytes) || bytes.length === 0) request.body = undefined;
+      if (isRaw(request.path)) request.body = Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0);
+      else if (!Buffer.isBuffer(bytes) || bytes.length === 0) request.body = undefined;
       else if (isText(request.path)) {
         const { type } = mediaTypeOf(request.headers['content-type']);
         request.body = new TextBody(decode(bytes), type);
@@ -102,7 +108,7 @@ function explainReadError(error: unknown): unknown {
   }
 }
 
-function decode(bytes: Buffer): string {
+export function decode(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {

@@ -29,6 +29,13 @@ export interface StartRequest {
   readonly mode?: 'live' | 'sandbox' | undefined;
   /** What starts it; `{ type: 'api' }` where left out. */
   readonly trigger?: ExecutionTrigger | undefined;
+  /** Only if this version is the published one. */
+  readonly onlyVersion?: number | undefined;
+}
+
+/** Another version was published than the one that was to be started. */
+export class VersionChangedError extends Error {
+  override readonly name = 'VersionChangedError';
 }
 
 export interface SingleNodeRequest {
@@ -51,6 +58,7 @@ export interface EventRequest {
   readonly source?: 'event' | 'inbound';
   /** What the executions are told of it, where that isn't the event itself. */
   readonly trigger?: ExecutionTrigger;
+  readonly mode?: Mode;
 }
 
 export interface EventOutcome {
@@ -96,6 +104,7 @@ export function createStartService(deps: StartServiceDeps) {
      * @param key the Idempotency-Key, if there is one
      * @param source what the key belongs to, where that isn't the start by the API
      * @throws ApiError
+     * @throws VersionChangedError
      */
     async startPublished(
       projectId: string,
@@ -120,6 +129,9 @@ export function createStartService(deps: StartServiceDeps) {
           if (known !== undefined) return known;
         }
         const { definitionId, version, plan, description } = await publishedPlan(workflowId, facts);
+        if (request.onlyVersion !== undefined && request.onlyVersion !== version) {
+          throw new VersionChangedError(`Version ${version} is published.`);
+        }
         if (lead.told === undefined && lead.leadId !== null && facts.lead === undefined) {
           throw unknownLead();
         }
@@ -223,7 +235,9 @@ export function createStartService(deps: StartServiceDeps) {
     async startByEvent(projectId: string, event: EventRequest): Promise<EventOutcome> {
       const lead = chooseLead(event);
       const mode =
-        settings.defaultMode ?? modeOf(undefined, await credentials.anyExists(projectId));
+        event.mode ??
+        settings.defaultMode ??
+        modeOf(undefined, await credentials.anyExists(projectId));
       try {
         const recorded = await deps.events.record(
           {

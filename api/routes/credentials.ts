@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ConnectorManifest, CredentialManifest } from '../../connectors/contract.ts';
+import { webhookSecretManifest } from '../../connectors/webhook-secret.ts';
 import type { CredentialRepository, CredentialSummary } from '../../db/repositories/credentials.ts';
 import type { Vault } from '../../db/vault.ts';
 import type { CredentialChecker } from '../../temporal/check-credential.ts';
@@ -66,7 +67,7 @@ export function credentialRoutes(deps: CredentialRouteDeps): Endpoint[] {
   const { credentials, catalog, vault } = deps;
   const tag = 'Credentials';
   const types = new Map<string, CredentialManifest>(
-    catalog.flatMap(({ credential }) =>
+    [...catalog.map(({ credential }) => credential), webhookSecretManifest].flatMap((credential) =>
       credential === null ? [] : [[credential.type, credential] as const],
     ),
   );

@@ -45,6 +45,18 @@ export function createLeadRepository(database: Knex) {
       return row === undefined ? undefined : toStored(row);
     },
 
+    /** @returns the id of the lead that has the phone number, however it is written; the oldest one */
+    async findByPhone(projectId: string, phone: string): Promise<string | undefined> {
+      const row: { id: string } | undefined = await database('leads')
+        .where({ project_id: projectId })
+        .whereRaw("regexp_replace(data ->> 'phone', '\\D', '', 'g') = ?", [
+          phone.replace(/\D/g, ''),
+        ])
+        .orderBy(['created_at', 'id'])
+        .first('id');
+      return row?.id;
+    },
+
     /**
      * Changes a lead under a lock, so that of two changes at once neither is lost.
      * @returns undefined if there is no such lead

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createLedger } from '../../db/ledger.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
@@ -83,6 +84,8 @@ test('every endpoint answers what it documents', async () => {
     ['GET', '/api/health'],
     ['POST', '/api/credentials', { name: 'c1', type: 'smtp', data: smtp }],
     ['GET', '/api/credentials'],
+    ['PUT', '/api/inbound/whatsapp', { appSecret: 'app-secret', verifyToken: 'verify-token' }],
+    ['POST', '/api/inbound/whatsapp/simulate', { from: '+971500000000', text: 'Hello' }],
     ['POST', '/api/workflows/w1/unpublish'],
   ];
   for (const [method, path, body] of steps) {
@@ -100,7 +103,39 @@ test('every endpoint answers what it documents', async () => {
   await api.send('PATCH', `/api/credentials/${credential}`, { data: smtp });
   await api.send('DELETE', `/api/credentials/${credential}`);
 
+  const channel = (await api.send('GET', '/api/inbound/whatsapp')).body.path;
+  const asked = 'hub.mode=subscribe&hub.verify_token=verify-token&hub.challenge=123';
+  await api.send('GET', `${channel}?${asked}`);
+  const signature = createHmac('sha256', 'app-secret').update('{"entry":[]}').digest('hex');
+  await api.send(
+    'POST',
+    channel,
+    { entry: [] },
+    { headers: { 'x-hub-signature-256': `sha256=${signature}` } },
+  );
+  await api.send('DELETE', '/api/inbound/whatsapp');
+
+  const triggers = [{ type: 'webhook', auth: 'token', respond: 'wait' }];
+  await api.send('PUT', '/api/workflows/w1', chain('w1', 1, { triggers }));
   await api.send('POST', '/api/workflows/w1/publish');
+  await api.send('GET', '/api/workflows/w1/triggers');
+  const rotated = await api.send('POST', '/api/workflows/w1/triggers/webhook/rotate');
+  const hooked = api.send('POST', rotated.body.path, {});
+  const hookedId = await eventually(async () => {
+    const row = await api.store.database('executions').whereNull('lead_id').first('id');
+    if (row === undefined) throw new Error('not accepted yet');
+    return String(row.id);
+  });
+  await createLedger(api.store.database).end(hookedId, {
+    status: 'succeeded',
+    result: {},
+    error: null,
+  });
+  await hooked;
+  const quick = [{ type: 'webhook', auth: 'token' }];
+  await api.send('PUT', '/api/workflows/w1', chain('w1', 1, { triggers: quick }));
+  await api.send('POST', '/api/workflows/w1/publish');
+  await api.send('POST', rotated.body.path, {});
   const waiting = api.send('POST', '/api/workflows/w1/executions?wait=10s', {
     lead: { id: 'waits', name: 'W' },
   });
