@@ -1,8 +1,7 @@
 /**
  * Compares what is generated with what is committed: docs/openapi.json with the endpoints,
  * docs/connectors/ with the connectors' manifests, docs/errors.md with the codes, docs/cli.md with
- * the commands, and db/schema.sql
- * with the migrations. `--write` writes the files instead.
+ * the commands, and db/schema.sql with the migrations. `--write` writes the files instead.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';

@@ -8,7 +8,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { migrate } from '../db/migrate.ts';
 import { createApiClient } from './api-client.ts';
 import { ensureApiKey, showKey, workingKey } from './api-key.ts';
@@ -17,6 +16,7 @@ import { choosePorts, encryptionKey, instanceFile, makeDataDir, type Ports } fro
 import { countUnfinished, runDemo } from './demo.ts';
 import type { Environment } from './environment.ts';
 import { lockInstance } from './instance-lock.ts';
+import { liveProviders } from './live-providers.ts';
 import {
   freePort,
   isAlive,
@@ -352,14 +352,6 @@ async function demoOrReason(
     terminal.warn(error.message);
     return undefined;
   }
-}
-
-/** Connectors that would send for real, by what the environment configures. */
-function liveProviders({ mode, providers }: Environment): readonly string[] {
-  if (mode === 'sandbox') return [];
-  return CONNECTOR_MANIFESTS.filter(
-    ({ credential }) => credential?.fromEnvironment?.(providers) !== undefined,
-  ).map(({ title }) => title);
 }
 
 function readIfThere(path: string): string | undefined {

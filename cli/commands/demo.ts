@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { DEMOS } from '../demos/demos.ts';
 import { createStage } from '../demos/stage.ts';
+import { liveProviders } from '../live-providers.ts';
 import { OperatorError } from '../local-process.ts';
 import { nearest } from '../nearest.ts';
 import { contextOf, type Ended, examples } from './command.ts';
@@ -38,7 +39,12 @@ export function addDemoCommand(program: Command, ended: Ended): void {
         terminal.line(`${terminal.bold(demo.name)}: ${demo.shows}`);
         terminal.line(terminal.dim(`  ${demo.files.map((it) => `examples/${it}`).join(', ')}`));
         const api = context.api();
-        const stage = createStage({ api, terminal, reset: options.reset === true });
+        const stage = createStage({
+          api,
+          terminal,
+          reset: options.reset === true,
+          liveProviders: liveProviders(context.environment),
+        });
         const { scenes, asExpected } = await demo.play(stage);
         context.result({ demo: demo.name, asExpected, scenes }, () => {
           terminal.line();

@@ -47,6 +47,8 @@ export interface Stage {
   put(file: string): Promise<string>;
   /** Starts it in sandbox mode, and shows how it goes and what its receivers get. */
   play(workflowId: string, options: SceneOptions): Promise<Scene>;
+  /** What would really send where a demo can't ask for sandbox mode; empty: nothing would. */
+  readonly liveProviders: readonly string[];
   /** As `play`, for an execution that something else has started. */
   follow(executionId: string, options?: Pick<SceneOptions, 'onNode'>): Promise<Scene>;
 }
@@ -56,6 +58,7 @@ export interface StageOptions {
   readonly terminal: Terminal;
   /** True: examples that somebody has changed are put back. */
   readonly reset: boolean;
+  readonly liveProviders: readonly string[];
 }
 
 const storedSchema = z.looseObject({
@@ -66,7 +69,7 @@ const storedSchema = z.looseObject({
   isActive: z.boolean(),
 });
 
-export function createStage({ api, terminal, reset }: StageOptions): Stage {
+export function createStage({ api, terminal, reset, liveProviders }: StageOptions): Stage {
   async function put(file: string): Promise<string> {
     const { value } = readDefinitionFile(exampleFile(file));
     const example = definitionSchema.parse(value);
@@ -118,6 +121,7 @@ export function createStage({ api, terminal, reset }: StageOptions): Stage {
   return {
     api,
     terminal,
+    liveProviders,
     put,
     follow,
     play: async (workflowId, { lead, input, onNode }) => {
