@@ -1,7 +1,6 @@
 /** PostgreSQL and Temporal for `up`: those that the environment names, else embedded ones. */
 
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
 import { Client as PostgresClient } from 'pg';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
@@ -12,7 +11,8 @@ import { SEARCH_ATTRIBUTES } from '../temporal/search-attributes.ts';
 import { findTemporalBinary } from '../temporal/temporal-binary.ts';
 import type { Ports } from './data-files.ts';
 import type { Environment } from './environment.ts';
-import { type Exit, OperatorError, systemErrorCode } from './local-process.ts';
+import { keepRunning } from './keep-running.ts';
+import { OperatorError, systemErrorCode } from './local-process.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Server {
@@ -79,64 +79,6 @@ export async function provideTemporal(context: ServerContext): Promise<TemporalS
     address: server.first.address,
     uiUrl: environment.temporalUiUrl ?? server.first.uiUrl,
     stop: server.stop,
-  };
-}
-
-const RESTART_WAITS_MS = [500, 2_000, 5_000];
-
-/**
- * Starts a server again when it dies under us. Its clients reconnect by themselves, to the same
- * port; where it does not come back, everything has to stop.
- */
-async function keepRunning<
-  T extends { readonly exited: Promise<Exit>; readonly port?: number; stop(): Promise<void> },
->(
-  name: string,
-  { terminal, onLost }: ServerContext,
-  start: () => Promise<T>,
-): Promise<{ readonly first: T; stop(): Promise<void> }> {
-  const first = await start();
-  let current = first;
-  let stopping = false;
-  let restarting: Promise<void> | undefined;
-
-  const restart = async (): Promise<void> => {
-    for (const [attempt, waitMs] of RESTART_WAITS_MS.entries()) {
-      await sleep(waitMs);
-      if (stopping) return;
-      try {
-        const started = await start();
-        if (started.port !== first.port) {
-          await started.stop();
-          throw new OperatorError(
-            'port_in_use',
-            `${name} could not take its port again after a crash. Start Masar again.`,
-          );
-        }
-        current = started;
-        terminal.warn(`${name} runs again.`);
-        watch();
-        return;
-      } catch (error) {
-        if (attempt === RESTART_WAITS_MS.length - 1) onLost(error);
-      }
-    }
-  };
-  const watch = (): void => {
-    current.exited.then(({ code, signal }) => {
-      if (stopping) return;
-      terminal.warn(`${name} ended (${signal ?? `exit code ${code}`}); it is started again.`);
-      restarting = restart();
-    });
-  };
-  watch();
-  return {
-    first,
-    stop: async () => {
-      stopping = true;
-      await restarting;
-      await current.stop();
-    },
   };
 }
 

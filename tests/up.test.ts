@@ -25,8 +25,9 @@ describe('npm start', () => {
   let folder: string;
   let stub: Server;
   let stubPort: number;
-  let answering = false;
   let requests = 0;
+  /** Requests wait for this, so that the test decides when the run goes on. */
+  const answered = Promise.withResolvers<void>();
   let port: number;
   const running = new Set<ChildProcess>();
 
@@ -84,7 +85,9 @@ describe('npm start', () => {
     folder = mkdtempSync(join(tmpdir(), 'masar-up-'));
     stub = createServer((_request, response) => {
       requests += 1;
-      if (answering) response.setHeader('content-type', 'application/json').end('{"ok":true}');
+      answered.promise.then(() =>
+        response.setHeader('content-type', 'application/json').end('{"ok":true}'),
+      );
     });
     stub.listen(0, '127.0.0.1');
     await once(stub, 'listening');
@@ -156,10 +159,10 @@ describe('npm start', () => {
     await first.exited;
     await until('an empty house', () => children.every((pid) => !isAlive(pid)));
 
-    answering = true;
     const third = up('--no-demo');
     await until('links', () => third.said().includes('Ctrl-C stops everything'));
     expect(third.said()).toContain('1 unfinished execution goes on');
+    answered.resolve();
     await until('the end of the run', async () => {
       const path = `/api/executions/${executionId}`;
       const { status } = await call('GET', path, z.object({ status: z.string() }));
