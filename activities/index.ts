@@ -48,7 +48,10 @@ export function createActivities(
       await ledger.setStatus(executionId, status);
     },
     'execution.respond': ({ executionId, response }) => ledger.respond(executionId, response),
-    'execution.prepareSubworkflow': (request) => deps.subworkflows.prepare(request),
+    'execution.prepareSubworkflow': async ({ records, ...request }) => {
+      await ledger.record(request.parentExecutionId, records ?? []);
+      return deps.subworkflows.prepare(request);
+    },
     'execution.resolve': async ({ outcome, output, ...entry }) => {
       switch (outcome) {
         case 'sent':

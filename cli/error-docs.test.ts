@@ -27,7 +27,8 @@ test('every code that validation reports is documented, and no other', () => {
 test('every code that the engine ends nodes and executions with is documented', () => {
   const used = [
     ...found(sources('workflows', /\.ts$/), /\bcode: '([a-z_]+)'/g),
-    ...found(sources('workflows', /\.ts$/), /refuse\(node, '([a-z_]+)'/g),
+    ...found(sources('workflows', /\.ts$/), /refuse\(\s*node,\s*'([a-z_]+)'/g),
+    ...found(sources('workers', /^subworkflow/), /failed\(\s*'([a-z_]+)'/g),
     ...found(sources('activities', /\.ts$/), /\bcode: '([a-z_]+)'/g),
   ];
   expect(used.length).toBeGreaterThan(8);

@@ -130,8 +130,8 @@ const RECORD_SQL = `
     input_data, output_data, output_port, error_details)
   SELECT execution.project_id, execution.id, execution.workflow_id, execution.lead_id, record."nodeId",
     record."nodeName", record.iteration, record.type, record.type, record.status,
-    CASE WHEN record.status IN ('succeeded', 'failed', 'waiting') THEN 1 ELSE 0 END,
-    CASE WHEN record.status IN ('succeeded', 'failed', 'waiting') THEN record."startedAt" END,
+    CASE WHEN record.status IN ('succeeded', 'failed', 'waiting', 'running') THEN 1 ELSE 0 END,
+    CASE WHEN record.status IN ('succeeded', 'failed', 'waiting', 'running') THEN record."startedAt" END,
     record."endedAt",
     CASE WHEN record.status IN ('succeeded', 'failed')
       THEN CAST(round(extract(epoch FROM record."endedAt" - record."startedAt") * 1000) AS integer) END,

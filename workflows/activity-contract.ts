@@ -18,10 +18,10 @@ export interface NodeRecord {
   readonly type: string;
   readonly status: Extract<
     NodeStatus,
-    'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled'
+    'running' | 'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled'
   >;
   readonly startedAt: string;
-  /** null while the node waits. */
+  /** null while the node is at work or waits. */
   readonly endedAt: string | null;
   readonly input: Json;
   readonly output: Json;
@@ -105,6 +105,8 @@ export interface SubworkflowRequest {
   readonly mode: 'live' | 'sandbox';
   /** Definitions that lead here, the caller last. */
   readonly ancestors: readonly string[];
+  /** What control nodes did since the last activity. Absent in runs from before there were any. */
+  readonly records?: readonly NodeRecord[];
 }
 
 export type SubworkflowAnswer =

@@ -130,6 +130,8 @@ async function runForEach(
       `the list has ${items.length} items; ${most} is the limit. Raise maxItems, or shorten the list.`,
     );
   }
+  // Written with what its first item does, so that a long loop is not shown as still to come.
+  context.progress.set(node, 'running', { record: true }, run.iteration);
   const outer = { ...run.outer(), ...run.settled() };
   const results: Json[] = new Array<Json>(items.length).fill(null);
   const onItemError = textAt(config, 'onItemError') ?? 'fail';
@@ -289,6 +291,8 @@ async function runSubworkflow(
 ): Promise<ControlOutcome> {
   const { input } = context;
   const { trigger, plan } = input;
+  // It may take weeks, in which nothing else would say where the execution is.
+  if (config.wait !== false) showWaiting(context, run, node);
   const answer = await book['execution.prepareSubworkflow']({
     projectId: input.projectId,
     parentExecutionId: input.executionId,
@@ -300,6 +304,7 @@ async function runSubworkflow(
     input: objectAt(config, 'input'),
     mode: input.mode,
     ancestors: [...(trigger.type === 'subworkflow' ? trigger.ancestors : []), plan.workflowId],
+    records: context.progress.takeRecords(),
   });
   if ('error' in answer) return { error: { ...answer.error, nodeId: node.id } };
   const { start, summary } = answer;

@@ -108,9 +108,17 @@ describe('the state', () => {
 });
 
 describe('records', () => {
+  test('are kept for a node at work that asks for one, without an end', () => {
+    const { progress } = track([hot]);
+    progress.set(hot, 'running', { record: true });
+    expect(progress.takeRecords()).toMatchObject([
+      { status: 'running', startedAt: '2026-03-01T10:00:00.000Z', endedAt: null },
+    ]);
+  });
+
   test('are kept for ended nodes that ask for one, in order, and taken once', () => {
     const { progress, pass } = track([mail, hot]);
-    progress.set(hot, 'running', { record: true });
+    progress.set(hot, 'running');
     pass(5);
     progress.set(hot, 'succeeded', {
       record: true,

@@ -159,7 +159,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
           innerEnded.set(next, (innerEnded.get(next) ?? 0) + 1);
         }
       }
-      if (isEnd(next) || next === 'waiting') {
+      if (isEnd(next) || next === 'waiting' || next === 'running') {
         if (change.record === true) {
           records.push({
             nodeId: node.id,
@@ -168,7 +168,7 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
             type: node.type,
             status: next,
             startedAt: new Date(of.startedAt ?? now).toISOString(),
-            endedAt: next === 'waiting' ? null : new Date(now).toISOString(),
+            endedAt: isEnd(next) ? new Date(now).toISOString() : null,
             input: change.input ?? null,
             output: change.output ?? null,
             port: change.port ?? null,
@@ -215,7 +215,7 @@ function pending(node: PlanNode, iteration: string): Progress {
   };
 }
 
-function isEnd(status: NodeStatus): status is Exclude<NodeRecord['status'], 'waiting'> {
+function isEnd(status: NodeStatus): status is Exclude<NodeRecord['status'], 'running' | 'waiting'> {
   return (
     status === 'succeeded' || status === 'failed' || status === 'skipped' || status === 'cancelled'
   );

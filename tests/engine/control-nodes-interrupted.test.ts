@@ -183,14 +183,6 @@ async function mailsOf(executionId: string): Promise<string[]> {
   return body.items.map((item: { message: { subject: string } }) => item.message.subject).sort();
 }
 
-/** The one execution that another one waits for. */
-async function childOf(executionId: string): Promise<string | undefined> {
-  const { body } = await stack.call('GET', '/api/executions?workflowId=child');
-  return body.items.find((item: { trigger: object }) =>
-    JSON.stringify(item.trigger).includes(executionId),
-  )?.executionId;
-}
-
 /** Starts all cases. @returns their executions, each at the node where it waits */
 async function startAll(): Promise<ReadonlyMap<string, string>> {
   const started = new Map<string, string>();
@@ -198,11 +190,12 @@ async function startAll(): Promise<ReadonlyMap<string, string>> {
   for (const [name, executionId] of started) {
     const { waits } = CASES[name] ?? {};
     await stack.until(`"${name}" waits`, async () => {
-      const waiting = waits === 'sub' ? await childOf(executionId) : executionId;
-      if (waiting === undefined) return false;
-      const { nodes } = await stack.execution(waiting);
-      const own = nodes.filter(({ nodeId }) => nodeId === waits || nodeId === 'inner');
-      return own.length > 0 && own.every(({ status }) => status === 'waiting');
+      const { nodes } = await stack.execution(executionId);
+      const own = nodes.filter(({ nodeId }) => nodeId === waits);
+      return (
+        own.length === (waits === 'w' && name === 'forEach' ? 3 : 1) &&
+        own.every(({ status }) => status === 'waiting')
+      );
     });
   }
   return started;
