@@ -10,6 +10,7 @@ import type {
   ConnectorManifest,
   IdempotencyClass,
   Json,
+  NodeLogLine,
   Operation,
   OperationContext,
   OperationManifest,
@@ -39,6 +40,8 @@ export interface RegisteredOperation {
   readonly operation: Operation;
 }
 
+/** Of one attempt, in the node's own log. */
+const MAX_LOG_LINES = 200;
 const HEARTBEAT_MS = 3_000;
 /** Attempts that dying workers may burn on top of the node's own. */
 const CRASH_ALLOWANCE = 3;
@@ -68,6 +71,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     }
     const { attempt } = begun;
     const heartbeat = startHeartbeat();
+    const logs: NodeLogLine[] = [];
     /** Whether an earlier attempt may have acted, as far as is known by now. */
     let wasInDoubt = begun.state === 'in_doubt';
     let stage: 'before' | 'acting' | 'after' = 'before';
@@ -94,6 +98,9 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
         signal: limit.signal,
         log: (message, fields) =>
           deps.log(message, { executionId: input.executionId, nodeId: input.nodeId, ...fields }),
+        tell: (lines) => {
+          logs.push(...lines.slice(0, MAX_LOG_LINES - logs.length));
+        },
       };
       try {
         const earlier = wasInDoubt
@@ -105,7 +112,11 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
         const output = earlier ?? { value: await operation.execute(parsed, context) };
         stage = 'after';
         const value = parseOutput(manifest, output.value);
-        await finish(input, attempt, { status: 'succeeded', output: value, port: 'success' });
+        await finish(
+          input,
+          { attempt, logs },
+          { status: 'succeeded', output: value, port: 'success' },
+        );
         return { output: value, attempt };
       } finally {
         limit.release();
@@ -116,6 +127,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
       const idempotency = 'error' in prepared ? manifest.idempotency : prepared.idempotency;
       throw await report(input, error, {
         attempt,
+        logs,
         idempotency,
         inDoubt: idempotency !== 'read' && (wasInDoubt || mayHaveActed(error, stage)),
       });
@@ -207,6 +219,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     error: unknown,
     at: {
       readonly attempt: number;
+      readonly logs: readonly NodeLogLine[];
       readonly idempotency: IdempotencyClass;
       readonly inDoubt: boolean;
     },
@@ -222,7 +235,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
       inDoubt,
     });
     if (error instanceof ConnectorError && error.code === 'cancelled') {
-      await finish(input, attempt, { status: 'cancelled', error: executionError, inDoubt });
+      await finish(input, at, { status: 'cancelled', error: executionError, inDoubt });
       return new CancelledFailure(executionError.message);
     }
     const detail = (
@@ -236,33 +249,36 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     });
     if (inDoubt && at.idempotency === 'blind' && input.onUnknown !== 'resend') {
       if (input.onUnknown === 'assume-sent') {
-        await finish(input, attempt, {
+        await finish(input, at, {
           status: 'succeeded',
           output: { assumed: true },
           port: 'success',
         });
         return toApplicationFailure(detail('retry'));
       }
-      await finish(input, attempt, { status: 'unknown', error: executionError, inDoubt });
+      await finish(input, at, { status: 'unknown', error: executionError, inDoubt });
       return toApplicationFailure(detail('unknown'));
     }
     const permanent = error instanceof ConnectorError && error.permanent;
     if (!permanent && attempt < input.maximumAttempts) {
-      await finish(input, attempt, { status: 'retrying', error: executionError, inDoubt });
+      await finish(input, at, { status: 'retrying', error: executionError, inDoubt });
       return toApplicationFailure(detail('retry', retryDelay(input, error, attempt)));
     }
-    await finish(input, attempt, { status: 'failed', error: executionError, inDoubt });
+    await finish(input, at, { status: 'failed', error: executionError, inDoubt });
     return toApplicationFailure(detail('failed'));
   }
 
   async function finish(
     input: RunNodeInput,
-    attempt: number,
+    attempt: { readonly attempt: number; readonly logs: readonly NodeLogLine[] },
     outcome: Parameters<Ledger['finish']>[1],
   ): Promise<void> {
     for (const delay of [...FINISH_RETRY_MS, undefined]) {
       try {
-        return await ledger.finish(input, outcome, { attempt });
+        return await ledger.finish(input, outcome, {
+          attempt: attempt.attempt,
+          logs: attempt.logs,
+        });
       } catch (error) {
         if (delay === undefined) throw ledgerUnavailable(input, error);
         await new Promise((resolve) => setTimeout(resolve, delay));

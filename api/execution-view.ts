@@ -1,5 +1,6 @@
 /** An execution as the API shows it: its row, its plan and its log rows brought together. */
 import { z } from 'zod';
+import { nodeLogLineSchema } from '../db/node-log.ts';
 import type { LogEntry } from '../db/repositories/execution-logs.ts';
 import type { ExecutionWithPlan, StoredExecution } from '../db/repositories/executions.ts';
 import { FINAL_EXECUTION_STATUSES, NODE_STATUSES, type NodeStatus } from '../workflows/contract.ts';
@@ -27,6 +28,11 @@ export const linksSchema = z
   })
   .meta({ id: 'ExecutionLinks' });
 
+/** What people see of a node's own log. */
+export const nodeLogField = z.array(nodeLogLineSchema).meta({
+  description: 'What the last attempt wrote to the node’s log: the console of custom code',
+});
+
 export const executionNodeSchema = z
   .object({
     nodeId: z.string(),
@@ -45,6 +51,7 @@ export const executionNodeSchema = z
     output: z.unknown(),
     outputPort: z.string().nullable(),
     error: executionErrorSchema.nullable(),
+    logs: nodeLogField,
   })
   .meta({ id: 'ExecutionNode' });
 export type ExecutionNodeView = z.input<typeof executionNodeSchema>;
@@ -181,6 +188,7 @@ function untouched(node: PlanNode, status: NodeStatus): ExecutionNodeView {
     output: null,
     outputPort: null,
     error: null,
+    logs: [],
   };
 }
 
@@ -203,6 +211,7 @@ function touched(entry: LogEntry): ExecutionNodeChange {
       output: entry.output,
       outputPort: entry.outputPort,
       error: entry.error,
+      logs: [...entry.logs],
     },
   };
 }

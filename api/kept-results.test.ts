@@ -55,6 +55,7 @@ const row = (nodeId: string, extra: Partial<LogEntry> = {}): LogEntry => ({
   output: { of: nodeId },
   outputPort: 'success',
   error: null,
+  logs: [],
   createdAt: new Date(0),
   updatedAt: new Date(0),
   ...extra,

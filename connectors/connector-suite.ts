@@ -99,6 +99,7 @@ export function testContext<Credential>(
       'X-Masar-Iteration': '',
     },
     log: () => {},
+    tell: () => {},
     ...overrides,
     timeoutMs,
     signal: overrides.signal === undefined ? limit : AbortSignal.any([overrides.signal, limit]),

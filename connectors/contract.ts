@@ -83,6 +83,14 @@ export interface ConnectorManifest {
 
 export type ExecutionMode = 'live' | 'sandbox';
 
+export const NODE_LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+/** A line of a node's own log, which people see beside its output. */
+export interface NodeLogLine {
+  readonly level: (typeof NODE_LOG_LEVELS)[number];
+  readonly text: string;
+}
+
 /** What an operation is given besides its input. */
 export interface OperationContext<Credential = unknown> {
   /** Identity of the side effect: execution/node/iteration. The same on every attempt. */
@@ -105,10 +113,13 @@ export interface OperationContext<Credential = unknown> {
   readonly timeoutMs: number;
   /** Aborted on time-out and on cancellation; `signal.reason` tells which. */
   readonly signal: AbortSignal;
+  /** The engine's log, for operators: no personal data. */
   readonly log: (
     message: string,
     fields?: Readonly<Record<string, string | number | boolean>>,
   ) => void;
+  /** Adds to the node's own log, which only those see who may see its input and output. */
+  readonly tell: (lines: readonly NodeLogLine[]) => void;
 }
 
 /** Answer of a look-up after an attempt in doubt. */

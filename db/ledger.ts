@@ -22,6 +22,8 @@ import type {
 import type { ExecutionError } from '../workflows/contract.ts';
 import type { Json } from '../workflows/graph/json.ts';
 import { createExecutionAnnouncer } from './execution-announcer.ts';
+import { toJsonParameter } from './json.ts';
+import type { NodeLogLine } from './node-log.ts';
 
 export interface LedgerEntry {
   readonly projectId: string;
@@ -116,7 +118,7 @@ const ENDED_NODE_STATUSES: readonly Outcome['status'][] = ['succeeded', 'failed'
 const FINISH_SQL = `
   UPDATE execution_logs SET
     status = :status, in_doubt = :inDoubt, output_data = CAST(:output AS jsonb), output_port = :port,
-    error_details = CAST(:error AS jsonb),
+    error_details = CAST(:error AS jsonb), logs = coalesce(CAST(:logs AS jsonb), logs),
     end_time = CASE WHEN CAST(:ended AS boolean) THEN clock_timestamp() END,
     duration_ms = CASE WHEN CAST(:ended AS boolean)
       THEN CAST(round(extract(epoch FROM clock_timestamp() - start_time) * 1000) AS integer) END,
@@ -176,11 +178,6 @@ const RESOLVE_SQL = `
   WHERE execution_id = :executionId AND node_id = :nodeId AND iteration = :iteration
     AND status = 'unknown'`;
 
-/** A JSON value as a bound value: JSON null and SQL null are kept apart by the caller. */
-function bind(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value);
-}
-
 /** The ledger on a PostgreSQL database. */
 export function createLedger(database: Knex) {
   const announcer = createExecutionAnnouncer(database);
@@ -229,7 +226,7 @@ export function createLedger(database: Knex) {
         connector: entry.connector,
         operation: entry.operation,
         maxRetries: entry.maximumAttempts - 1,
-        input: bind(entry.input),
+        input: toJsonParameter(entry.input),
       });
       announcer.changed(entry.executionId, 'nodes');
       const row = rows[0];
@@ -246,11 +243,12 @@ export function createLedger(database: Knex) {
      * Stores what became of an attempt. A recorded success stays as it is (L3).
      * @param options.attempt the attempt that reports, as `begin` numbered it: what an attempt says
      *   of its failure counts no more once a later one has begun (L4), its success always does
+     * @param options.logs what the attempt wrote to the node's log, in place of what is there
      */
     async finish(
       entry: Pick<LedgerEntry, 'executionId' | 'nodeId' | 'iteration'>,
       outcome: Outcome,
-      options: { readonly attempt?: number } = {},
+      options: { readonly attempt?: number; readonly logs?: readonly NodeLogLine[] } = {},
     ): Promise<void> {
       const succeeded = outcome.status === 'succeeded';
       await run('ledger_finish', FINISH_SQL, {
@@ -261,9 +259,10 @@ export function createLedger(database: Knex) {
         ended: ENDED_NODE_STATUSES.includes(outcome.status),
         attempt: succeeded ? null : (options.attempt ?? null),
         inDoubt: succeeded ? false : outcome.inDoubt,
-        output: succeeded ? bind(outcome.output) : null,
+        output: succeeded ? toJsonParameter(outcome.output) : null,
         port: succeeded ? outcome.port : null,
-        error: succeeded ? null : bind(outcome.error),
+        error: succeeded ? null : toJsonParameter(outcome.error),
+        logs: toJsonParameter(options.logs),
       });
       announcer.changed(entry.executionId, 'nodes');
     },
@@ -272,14 +271,14 @@ export function createLedger(database: Knex) {
     async record(executionId: string, records: readonly NodeRecord[]): Promise<void> {
       // One statement may not touch a row twice: a wait that ended at once has two records.
       for (const batch of distinctBatches(records)) {
-        await run('ledger_record', RECORD_SQL, { executionId, records: JSON.stringify(batch) });
+        await run('ledger_record', RECORD_SQL, { executionId, records: toJsonParameter(batch) });
       }
       if (records.length > 0) announcer.changed(executionId, 'nodes');
     },
 
     /** Stores what a respond node answered. The first answer stays. */
     async respond(executionId: string, response: ExecutionResponse): Promise<void> {
-      await database.raw(RESPOND_SQL, { executionId, response: bind(response) });
+      await database.raw(RESPOND_SQL, { executionId, response: toJsonParameter(response) });
       announcer.changed(executionId, 'execution');
     },
 
@@ -304,8 +303,8 @@ export function createLedger(database: Knex) {
       await run('ledger_end', END_SQL, {
         executionId,
         status: end.status,
-        result: bind(end.result),
-        error: bind(end.error),
+        result: toJsonParameter(end.result),
+        error: toJsonParameter(end.error),
       });
       announcer.changed(executionId, 'execution');
     },

@@ -86,6 +86,7 @@ CREATE TABLE execution_logs (
   error_details jsonb,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  logs jsonb,
   CONSTRAINT execution_logs_pkey PRIMARY KEY (id),
   CONSTRAINT execution_logs_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES executions(id) ON DELETE CASCADE,
   CONSTRAINT execution_logs_execution_id_node_id_iteration_key UNIQUE (execution_id, node_id, iteration),

@@ -3,6 +3,8 @@ export interface BootstrapLimits {
   readonly maxResultLength: number;
   readonly maxLogLines: number;
   readonly maxLogLineLength: number;
+  /** Of all lines together. */
+  readonly maxLogLength: number;
   readonly maxMessageLength: number;
   readonly maxStackLength: number;
 }
@@ -10,14 +12,16 @@ export interface BootstrapLimits {
 /**
  * Prepares a fresh isolate. Its source text is compiled inside, so it must refer to nothing outside
  * itself. It takes what it needs from the language before user code can change it, gives user code
- * a `console`, and returns the function that runs it: strings in, one string out. Nothing of the
- * host is ever in the isolate.
+ * a `console` and `helpers`, and returns the function that runs it: strings in, one string out.
+ * Nothing of the host is ever in the isolate.
  *
+ * @param createHelpers see isolate-helpers.ts
  * @returns a function that never rejects, unless user code sabotages its own world
  */
 export function bootstrap(
   limits: BootstrapLimits,
-): (run: (input: unknown) => unknown, input: string) => Promise<string> {
+  createHelpers: (key: string) => object,
+): (run: (input: unknown) => unknown, input: string, key: string) => Promise<string> {
   const { parse, stringify } = JSON;
   const { apply } = Reflect;
   const { slice } = String.prototype;
@@ -32,9 +36,11 @@ export function bootstrap(
     Reflect.deleteProperty(globalThis, name);
   }
 
-  const lines: string[] = [];
-  const write = (...parts: readonly unknown[]): void => {
-    if (lines.length > limits.maxLogLines) return;
+  const lines: { level: string; text: string }[] = [];
+  let written = 0;
+  let isFull = false;
+  const write = (level: string, parts: readonly unknown[]): void => {
+    if (isFull) return;
     let line = '';
     for (let index = 0; index < parts.length; index += 1) {
       const part = parts[index];
@@ -47,13 +53,26 @@ export function bootstrap(
       line += (index === 0 ? '' : ' ') + (text ?? toText(part));
       if (line.length > limits.maxLogLineLength) break;
     }
-    lines[lines.length] =
-      lines.length === limits.maxLogLines
-        ? 'More lines are left out.'
-        : cut(line, limits.maxLogLineLength);
+    const text = cut(line, limits.maxLogLineLength);
+    written += text.length;
+    isFull = lines.length >= limits.maxLogLines || written > limits.maxLogLength;
+    lines[lines.length] = isFull
+      ? { level: 'warn', text: 'More lines are left out.' }
+      : { level, text };
   };
+  const writer =
+    (level: string) =>
+    (...parts: readonly unknown[]): void =>
+      write(level, parts);
   Reflect.defineProperty(globalThis, 'console', {
-    value: { log: write, info: write, warn: write, error: write, debug: write, trace: write },
+    value: {
+      log: writer('info'),
+      info: writer('info'),
+      warn: writer('warn'),
+      error: writer('error'),
+      debug: writer('debug'),
+      trace: writer('debug'),
+    },
     writable: true,
     configurable: true,
   });
@@ -120,16 +139,23 @@ export function bootstrap(
     }
   };
 
-  return async (run, input) => {
+  return async (run, input, key) => {
+    Reflect.defineProperty(globalThis, 'helpers', {
+      value: createHelpers(key),
+      writable: true,
+      configurable: true,
+    });
     try {
       const value = toJson(await run(parse(input)));
-      if (value.length > limits.maxResultLength) return '{"outcome":"oversized"}';
+      if (value.length > limits.maxResultLength) {
+        return stringify({ outcome: 'oversized', logs: lines });
+      }
       return `{"outcome":"returned","logs":${stringify(lines)},"value":${value}}`;
     } catch (error) {
       if (error instanceof Unsayable) {
-        return stringify({ outcome: 'unsayable', message: error.message });
+        return stringify({ outcome: 'unsayable', logs: lines, message: error.message });
       }
-      return stringify({ outcome: 'threw', ...describe(error) });
+      return stringify({ outcome: 'threw', logs: lines, ...describe(error) });
     }
   };
 }

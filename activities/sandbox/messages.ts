@@ -13,6 +13,8 @@ export const MIN_MEMORY_MB = 8;
 export const MAX_MEMORY_MB = 128;
 export const MAX_LOG_LINES = 100;
 export const MAX_LOG_LINE_LENGTH = 1_000;
+/** Of all lines together: they are kept with every run. */
+export const MAX_LOG_LENGTH = 20_000;
 export const MAX_MESSAGE_LENGTH = 1_000;
 export const MAX_STACK_LENGTH = 4_000;
 
@@ -24,6 +26,8 @@ export const runRequestSchema = z.strictObject({
   code: z.string(),
   /** JSON text. */
   input: z.string(),
+  /** What `helpers.uuid()` makes ids of. */
+  key: z.string(),
   timeoutMs: z.number().positive(),
   memoryMb: z.number().min(MIN_MEMORY_MB).max(MAX_MEMORY_MB),
 });
@@ -35,17 +39,30 @@ const failureFields = {
   stack: z.string().max(MAX_STACK_LENGTH),
 };
 
+const logs = z
+  .array(
+    z.strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']),
+      text: z.string().max(MAX_LOG_LINE_LENGTH),
+    }),
+  )
+  .max(MAX_LOG_LINES + 1);
+
 /** What the isolate answers, as JSON text made inside it. */
 export const envelopeSchema = z.discriminatedUnion('outcome', [
   z.strictObject({
     outcome: z.literal('returned'),
-    logs: z.array(z.string().max(MAX_LOG_LINE_LENGTH)).max(MAX_LOG_LINES + 1),
+    logs,
     value: z.json(),
   }),
-  z.strictObject({ outcome: z.literal('threw'), ...failureFields }),
+  z.strictObject({ outcome: z.literal('threw'), logs, ...failureFields }),
   /** The code returned what JSON can't say; the message says what. */
-  z.strictObject({ outcome: z.literal('unsayable'), message: z.string().max(MAX_MESSAGE_LENGTH) }),
-  z.strictObject({ outcome: z.literal('oversized') }),
+  z.strictObject({
+    outcome: z.literal('unsayable'),
+    logs,
+    message: z.string().max(MAX_MESSAGE_LENGTH),
+  }),
+  z.strictObject({ outcome: z.literal('oversized'), logs }),
 ]);
 export type Envelope = z.output<typeof envelopeSchema>;
 

@@ -1,8 +1,12 @@
 /** From what a sandbox process answered to the run's result, or to the error that it means. */
 import type { CodeResult, CodeRun } from '../../connectors/code/code-runner.ts';
+import type { NodeLogLine } from '../../connectors/contract.ts';
 import { ConnectorError } from '../../connectors/errors.ts';
 import { CODE_NAME, type Envelope, envelopeSchema, MAX_RESULT_BYTES } from './messages.ts';
 import type { ProcessEnd, RunAnswer } from './sandbox-process.ts';
+
+/** Of the line that an error is in. */
+const MAX_SOURCE_LENGTH = 200;
 
 /** @throws ConnectorError `code_error`, `code_limit` or `unavailable` */
 export function toResult(
@@ -23,6 +27,18 @@ export function toResult(
     case 'ended':
       throw processEnded(answer.end, run);
   }
+}
+
+/** What the code wrote to its console, as far as it came out. */
+export function consoleOf(
+  answer: RunAnswer | { readonly type: 'ended'; readonly end: ProcessEnd },
+): readonly NodeLogLine[] {
+  if (answer.type !== 'ran') return [];
+  return (readEnvelope(answer.envelope)?.logs ?? []).map(({ level, text }) => ({
+    level,
+    // PostgreSQL's jsonb takes neither; a line that was cut may end in half a character.
+    text: text.toWellFormed().replaceAll('\0', '\ufffd'),
+  }));
 }
 
 /** The answer leaves the process in doubt: it is not used again. */
@@ -50,7 +66,7 @@ function fromEnvelope(text: string, run: CodeRun): CodeResult {
     case 'returned':
       // The isolate counts characters; only here are they bytes.
       if (bytesOfValue(text, envelope.logs) > MAX_RESULT_BYTES) throw oversized();
-      return { value: envelope.value, logs: envelope.logs };
+      return { value: envelope.value };
     case 'oversized':
       throw oversized();
     case 'unsayable':
@@ -66,7 +82,7 @@ function fromEnvelope(text: string, run: CodeRun): CodeResult {
   }
 }
 
-function bytesOfValue(envelope: string, logs: readonly string[]): number {
+function bytesOfValue(envelope: string, logs: Envelope['logs']): number {
   return Buffer.byteLength(envelope) - Buffer.byteLength(JSON.stringify(logs));
 }
 
@@ -84,28 +100,44 @@ function threw(
 ): ConnectorError {
   const said = name === 'Error' || name === '' ? message : `${name}: ${message}`;
   // The first frame in the user's code; frames above it belong to built-ins that it called.
-  const place = lineIn(stack, new RegExp(`${CODE_NAME}:(\\d+):\\d+`), code);
-  return codeError(
-    `The code failed${place === undefined ? '' : ` in line ${place}`}: ${said}`,
-    place,
-  );
+  const place = placeIn(stack, new RegExp(`${CODE_NAME}:(\\d+):(\\d+)`), code);
+  return codeError(`The code failed${words(place)}: ${said}`, place);
 }
 
 /** isolated-vm puts the place after the message: `Unexpected token '}' [code.js:3:5]`. */
 function unparsable(message: string, code: string): ConnectorError {
-  const suffix = new RegExp(`\\s*\\[${CODE_NAME}:(\\d+):\\d+\\]$`);
-  const place = lineIn(message, suffix, code);
+  const suffix = new RegExp(`\\s*\\[${CODE_NAME}:(\\d+):(\\d+)\\]$`);
+  const place = placeIn(message, suffix, code);
   return codeError(
-    `The code has a syntax error${place === undefined ? '' : ` in line ${place}`}: ${message.replace(suffix, '')}`,
+    `The code has a syntax error${words(place)}: ${message.replace(suffix, '')}`,
     place,
   );
 }
 
-/** @returns a line of the user's code; an error past its end (a missing brace) is in the last one */
-function lineIn(text: string, pattern: RegExp, code: string): number | undefined {
-  const found = pattern.exec(text)?.[1];
-  if (found === undefined) return undefined;
-  return Math.min(Math.max(Number(found), 1), code.split('\n').length);
+interface Place {
+  /** From 1, as are columns. */
+  readonly line: number;
+  readonly column: number;
+  /** What stands in that line. */
+  readonly source: string;
+}
+
+/** @returns a place in the user's code; an error past its end (a missing brace) is in the last line */
+function placeIn(text: string, pattern: RegExp, code: string): Place | undefined {
+  const [, line, column] = pattern.exec(text) ?? [];
+  if (line === undefined || column === undefined) return undefined;
+  const lines = code.split('\n');
+  const at = Math.min(Math.max(Number(line), 1), lines.length);
+  const source = lines[at - 1] ?? '';
+  return {
+    line: at,
+    column: Math.min(Math.max(Number(column), 1), source.length + 1),
+    source: source.trim().slice(0, MAX_SOURCE_LENGTH).toWellFormed(),
+  };
+}
+
+function words(place: Place | undefined): string {
+  return place === undefined ? '' : ` in line ${place.line}, column ${place.column}`;
 }
 
 function oversized(): ConnectorError {
@@ -132,12 +164,12 @@ function processEnded(end: ProcessEnd, run: CodeRun): ConnectorError {
   );
 }
 
-function codeError(message: string, line?: number): ConnectorError {
+function codeError(message: string, place?: Place): ConnectorError {
   return new ConnectorError('code_error', message, {
     effect: 'none',
     permanent: true,
     pointer: '/code',
-    ...(line === undefined ? {} : { details: { line } }),
+    ...(place === undefined ? {} : { details: { ...place } }),
   });
 }
 

@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { z } from 'zod';
 import { failureOf } from '../../connectors/connector-suite.ts';
+import type { NodeLogLine } from '../../connectors/contract.ts';
+import { ConnectorError } from '../../connectors/errors.ts';
 import { createSandboxPool, type PoolRun, type SandboxPool } from './pool.ts';
 
 // Starting a process takes a second or more on a machine that is busy with other tests.
@@ -39,6 +43,16 @@ describe('running code', () => {
 
   const run = (code: string, more: Partial<PoolRun> = {}) =>
     pool.run({ code, ...OPTIONS, ...more });
+  const consoleOf = async (code: string): Promise<readonly NodeLogLine[]> => {
+    let lines: readonly NodeLogLine[] = [];
+    const onConsole = (written: readonly NodeLogLine[]): void => {
+      lines = written;
+    };
+    await pool.run({ code, ...OPTIONS }, { onConsole }).catch((error: unknown) => {
+      if (!(error instanceof ConnectorError)) throw error;
+    });
+    return lines;
+  };
   const value = async (code: string, input: PoolRun['input'] = {}) =>
     (await run(code, { input })).value;
 
@@ -65,17 +79,39 @@ describe('running code', () => {
 
   test('it is strict', async () => {
     expect((await failureOf(run('undeclared = 1'))).message).toBe(
-      'The code failed in line 1: ReferenceError: undeclared is not defined',
+      'The code failed in line 1, column 12: ReferenceError: undeclared is not defined',
     );
   });
 
   test('console lines come back, cut to a limit', async () => {
-    const { logs } = await run("console.log('a', { b: 1 }, undefined, 2n); console.error('مرحبا')");
-    expect(logs).toEqual(['a {"b":1} undefined 2', 'مرحبا']);
-    const many = await run("for (let i = 0; i < 1e5; i++) console.log('x'.repeat(5000))");
-    expect(many.logs).toHaveLength(101);
-    expect(many.logs[0]).toHaveLength(1_000);
-    expect(many.logs[100]).toBe('More lines are left out.');
+    const left = { level: 'warn', text: 'More lines are left out.' };
+    expect(
+      await consoleOf("console.log('a', { b: 1 }, undefined, 2n); console.error('مرحبا')"),
+    ).toEqual([
+      { level: 'info', text: 'a {"b":1} undefined 2' },
+      { level: 'error', text: 'مرحبا' },
+    ]);
+    const long = await consoleOf("for (let i = 0; i < 1e5; i++) console.log('x'.repeat(5000))");
+    expect(long).toHaveLength(21);
+    expect(long[0]?.text).toHaveLength(1_000);
+    expect(long[20]).toEqual(left);
+    const many = await consoleOf("for (let i = 0; i < 1e5; i++) console.debug('x')");
+    expect(many).toHaveLength(101);
+    expect(many[100]).toEqual(left);
+  });
+
+  test.each([
+    ["console.warn('before'); throw new Error('x')"],
+    ["console.warn('before'); return () => 1"],
+    ["console.warn('before'); return 'x'.repeat(2e6)"],
+  ])('console lines come back of code that fails: %s', async (code) => {
+    expect(await consoleOf(code)).toEqual([{ level: 'warn', text: 'before' }]);
+  });
+
+  test('console lines are what a database can hold', async () => {
+    expect(await consoleOf("console.info('a\\0b\\ud83d')")).toEqual([
+      { level: 'info', text: 'a\ufffdb\ufffd' },
+    ]);
   });
 
   test.each([
@@ -102,8 +138,35 @@ describe('running code', () => {
   ])('%j is an error of the code that says where', async (code, message, line) => {
     const error = await failureOf(run(code));
     expect(error).toMatchObject({ code: 'code_error', effect: 'none', permanent: true });
-    expect(error.message).toContain(message);
+    expect(error.message.replace(/, column \d+/, '')).toContain(message);
     expect(error.details?.line).toBe(line);
+  });
+
+  test.each([
+    ['\n  boom(1) // why', 'in line 2, column 3: ReferenceError', 2, 3, 'boom(1) // why'],
+    ['const a = 1\nlet b = a +* 2', 'in line 2, column 12: Unexpected', 2, 12, 'let b = a +* 2'],
+  ])('%j is shown with its column and line', async (code, words, line, column, source) => {
+    const error = await failureOf(run(code));
+    expect(error.message).toContain(words);
+    expect(error.details).toEqual({ line, column, source });
+  });
+
+  test('helpers are there, and make the same ids on every attempt', async () => {
+    const code =
+      "return [helpers.uuid(), helpers.uuid(), helpers.hash(input.name), helpers.formatDate(0, { zone: 'Asia/Dubai', locale: 'ar-AE', dateStyle: 'long' })]";
+    const input = { name: 'ليلى' };
+    const [first, again, other] = await Promise.all(
+      ['run/node/', 'run/node/', 'run/node/1'].map(
+        async (key) => (await run(code, { key, input })).value,
+      ),
+    );
+    expect(again).toEqual(first);
+    expect(other).not.toEqual(first);
+    const [one, two, hash, date] = z.array(z.string()).parse(first);
+    expect(one).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(two).not.toBe(one);
+    expect(hash).toBe(createHash('sha256').update('ليلى').digest('hex'));
+    expect(date).toBe('1 يناير 1970');
   });
 
   test('after errors of the code the same process carries on', async () => {

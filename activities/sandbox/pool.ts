@@ -5,10 +5,15 @@
  *   P3  a process that has done its share of runs is replaced once its successor is ready
  *   P4  `close` returns when no process is left; a process whose parent is gone ends by itself
  */
-import type { CodeResult, CodeRun, CodeRunner } from '../../connectors/code/code-runner.ts';
+import type {
+  CodeResult,
+  CodeRun,
+  CodeRunner,
+  CodeRunOptions,
+} from '../../connectors/code/code-runner.ts';
 import { ConnectorError } from '../../connectors/errors.ts';
 import { MAX_INPUT_BYTES, MAX_MEMORY_MB, MIN_MEMORY_MB } from './messages.ts';
-import { isViolation, timeExceeded, toResult } from './outcome.ts';
+import { consoleOf, isViolation, timeExceeded, toResult } from './outcome.ts';
 import { type ProcessEnd, type SandboxProcess, startSandboxProcess } from './sandbox-process.ts';
 
 export interface SandboxPoolOptions {
@@ -22,14 +27,15 @@ export interface SandboxPoolOptions {
   readonly maxRunsPerProcess?: number;
 }
 
-export interface PoolRun extends Omit<CodeRun, 'memoryMb' | 'signal'> {
+export interface PoolRun extends Omit<CodeRun, 'memoryMb' | 'signal' | 'key'> {
+  readonly key?: string;
   readonly memoryMb?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface SandboxPool extends CodeRunner {
-  /** As CodeRunner; `memoryMb` and `signal` may be left out. */
-  run(run: PoolRun): Promise<CodeResult>;
+  /** As CodeRunner; `memoryMb`, `signal` and `key` may be left out. */
+  run(run: PoolRun, options?: CodeRunOptions): Promise<CodeResult>;
   /** Resolves once every process takes runs; rejects if none can be started. */
   ready(): Promise<void>;
   /** Ids of the processes that are there now. */
@@ -52,6 +58,7 @@ interface Job {
   readonly run: CodeRun;
   /** JSON text. */
   readonly input: string;
+  readonly watching: CodeRunOptions;
   readonly resolve: (result: CodeResult) => void;
   readonly reject: (error: ConnectorError) => void;
   /** Set while it runs: kills its process. */
@@ -155,6 +162,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
       id: nextId++,
       code: run.code,
       input: job.input,
+      key: run.key,
       timeoutMs: run.timeoutMs,
       memoryMb: run.memoryMb,
     });
@@ -165,6 +173,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
     if (isViolation(answer)) replace(slot);
     else release(slot);
     try {
+      job.watching.onConsole?.(consoleOf(answer));
       job.resolve(toResult(answer, run));
     } catch (error) {
       job.reject(error instanceof ConnectorError ? error : unreadable(error));
@@ -193,7 +202,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
     pump();
   }
 
-  function accept(given: PoolRun): Promise<CodeResult> {
+  function accept(given: PoolRun, watching: CodeRunOptions = {}): Promise<CodeResult> {
     const run: CodeRun = {
       ...given,
       memoryMb: Math.min(
@@ -201,6 +210,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
         MAX_MEMORY_MB,
       ),
       signal: given.signal ?? new AbortController().signal,
+      key: given.key ?? '',
     };
     if (closing !== undefined) return Promise.reject(closed());
     if (run.signal.aborted) return Promise.reject(interrupted(run.signal.reason));
@@ -213,6 +223,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
       const job: Job = {
         run,
         input,
+        watching,
         resolve: (result) => {
           settled();
           resolve(result);

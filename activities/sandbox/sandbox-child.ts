@@ -10,8 +10,10 @@
 import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import { bootstrap } from './isolate-bootstrap.ts';
+import { isolateHelpers } from './isolate-helpers.ts';
 import {
   CODE_NAME,
+  MAX_LOG_LENGTH,
   MAX_LOG_LINE_LENGTH,
   MAX_LOG_LINES,
   MAX_MESSAGE_LENGTH,
@@ -29,9 +31,10 @@ const BOOTSTRAP = `(${bootstrap.toString()})(${JSON.stringify({
   maxResultLength: MAX_RESULT_BYTES,
   maxLogLines: MAX_LOG_LINES,
   maxLogLineLength: MAX_LOG_LINE_LENGTH,
+  maxLogLength: MAX_LOG_LENGTH,
   maxMessageLength: MAX_MESSAGE_LENGTH,
   maxStackLength: MAX_STACK_LENGTH,
-})})`;
+})}, ${isolateHelpers.toString()})`;
 
 /**
  * isolated-vm raises the heap limit for a moment when it is reached, and code that allocates fast
@@ -45,7 +48,7 @@ const MEMORY_SLACK_BYTES = 64 * 1_048_576;
 interface Prepared {
   readonly isolate: ivm.Isolate;
   readonly context: ivm.Context;
-  readonly run: ivm.Reference<(code: unknown, input: string) => Promise<string>>;
+  readonly run: ivm.Reference<(code: unknown, input: string, key: string) => Promise<string>>;
   readonly memoryMb: number;
 }
 
@@ -90,7 +93,7 @@ async function handle(request: RunRequest): Promise<void> {
 
 async function execute(
   { isolate, context, run }: Prepared,
-  { id, code, input }: RunRequest,
+  { id, code, input, key }: RunRequest,
   deadline: number,
 ): Promise<Reply> {
   const left = (): number => Math.max(1, Math.ceil(deadline - performance.now()));
@@ -102,7 +105,7 @@ async function execute(
     );
     const body = await script.run(context, { reference: true, timeout: left() });
     if (body.typeof !== 'function') return { type: 'broken', id };
-    const envelope: unknown = await run.apply(undefined, [body.derefInto(), input], {
+    const envelope: unknown = await run.apply(undefined, [body.derefInto(), input, key], {
       timeout: left(),
       result: { promise: true, copy: true },
     });

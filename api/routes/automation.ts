@@ -7,7 +7,12 @@ import {
 import { workflowIdSchema } from '../../workflows/graph/definition.ts';
 import { type Endpoint, endpoint } from '../endpoint.ts';
 import type { ExecutionReader } from '../execution-reader.ts';
-import { executionErrorSchema, executionSchema, toExecution } from '../execution-view.ts';
+import {
+  executionErrorSchema,
+  executionSchema,
+  nodeLogField,
+  toExecution,
+} from '../execution-view.ts';
 import {
   executionIdField,
   iso,
@@ -39,6 +44,7 @@ const logSchema = z
     durationMs: z.int().nullable(),
     errorDetails: executionErrorSchema.nullable(),
     outputData: z.unknown(),
+    logs: nodeLogField,
     createdAt: timeField,
     updatedAt: timeField,
   })
@@ -125,6 +131,7 @@ function toLog(entry: LogEntry): z.input<typeof logSchema> {
     durationMs: entry.durationMs,
     errorDetails: entry.error,
     outputData: entry.output,
+    logs: [...entry.logs],
     createdAt: iso(entry.createdAt),
     updatedAt: iso(entry.updatedAt),
   };

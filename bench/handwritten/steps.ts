@@ -45,6 +45,7 @@ export function createSteps(sandbox: CodeRunner): { steps: Steps; close(): Promi
           timeoutMs: 5_000,
           memoryMb: 64,
           signal: cancellationSignal(),
+          key: '',
         });
         return value;
       },

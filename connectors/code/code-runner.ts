@@ -1,4 +1,4 @@
-import type { Json } from '../contract.ts';
+import type { Json, NodeLogLine } from '../contract.ts';
 
 export interface CodeRun {
   /** The body of an async function with the parameter `input`. */
@@ -10,12 +10,20 @@ export interface CodeRun {
   /** Heap that the code may use, in MiB: 8 to 128. */
   readonly memoryMb: number;
   readonly signal: AbortSignal;
+  /** Identity of the side effect: what the code's helpers make ids of, the same on every attempt. */
+  readonly key: string;
 }
 
 export interface CodeResult {
   readonly value: Json;
-  /** What the code wrote with `console`, line by line, cut to a limit. */
-  readonly logs: readonly string[];
+}
+
+export interface CodeRunOptions {
+  /**
+   * Called once, before the run settles, with what the code wrote to its console, cut to a limit;
+   * not where the code was stopped at a limit, since that ends its whole process.
+   */
+  readonly onConsole?: (lines: readonly NodeLogLine[]) => void;
 }
 
 /** Where custom code runs: away from this process, with nothing in reach but its input. */
@@ -25,5 +33,5 @@ export interface CodeRunner {
    *   can't say), `code_limit` (time, memory or size), `unavailable` (no sandbox is free or it
    *   died), `cancelled`; the effect is always `none`
    */
-  run(run: CodeRun): Promise<CodeResult>;
+  run(run: CodeRun, options?: CodeRunOptions): Promise<CodeResult>;
 }

@@ -11,9 +11,10 @@ function recordingRunner(): CodeRunner & { readonly runs: CodeRun[] } {
   const runs: CodeRun[] = [];
   return {
     runs,
-    run: async (run) => {
+    run: async (run, options) => {
       runs.push(run);
-      return { value: run.input, logs: ['layla@example.com'] };
+      options?.onConsole?.([{ level: 'info', text: 'layla@example.com' }]);
+      return { value: run.input };
     },
   };
 }
@@ -34,6 +35,7 @@ describe('code run', () => {
         timeoutMs: 2_000,
         memoryMb: 64,
         signal: context.signal,
+        key: context.key,
       },
     ]);
   });
@@ -46,14 +48,17 @@ describe('code run', () => {
     expect(runner.runs[0]).toMatchObject({ timeoutMs: 1_000, memoryMb: 8, input: {} });
   });
 
-  test('what the code writes to its console is counted, not told', async () => {
-    const said: string[] = [];
+  test('what the code writes to its console goes into the node’s log, and into no other', async () => {
+    const said: unknown[] = [];
     const { run } = createCodeOperations({ runCode: recordingRunner() });
     await run.execute(runInputSchema.parse({ code: 'return 1' }), {
       ...context,
-      log: (message, fields) => said.push(message + JSON.stringify(fields)),
+      log: () => {
+        throw new Error('nothing of this is the operators’ business');
+      },
+      tell: (lines) => said.push(...lines),
     });
-    expect(said).toEqual(['the code wrote to its console{"lines":1}']);
+    expect(said).toEqual([{ level: 'info', text: 'layla@example.com' }]);
   });
 
   test('the runner’s errors pass as they are', async () => {

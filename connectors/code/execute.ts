@@ -15,15 +15,17 @@ export function createCodeOperations({ runCode }: CodeDeps): CodeOperations {
   return {
     run: {
       async execute({ code, input, timeout, memoryMb }, context) {
-        const { value, logs } = await runCode.run({
-          code,
-          input: input ?? {},
-          timeoutMs: Math.min(timeoutToMs(timeout), context.timeoutMs),
-          memoryMb,
-          signal: context.signal,
-        });
-        // Their number only: what people log may be about people.
-        if (logs.length > 0) context.log('the code wrote to its console', { lines: logs.length });
+        const { value } = await runCode.run(
+          {
+            code,
+            input: input ?? {},
+            timeoutMs: Math.min(timeoutToMs(timeout), context.timeoutMs),
+            memoryMb,
+            signal: context.signal,
+            key: context.key,
+          },
+          { onConsole: (lines) => context.tell(lines) },
+        );
         return value;
       },
     },

@@ -24,7 +24,7 @@ export function timeoutToMs(text: string): number {
 export const runInputSchema = z.strictObject({
   code: z.string().min(1).max(MAX_CODE_LENGTH).meta({
     description:
-      'The body of an async JavaScript function. `input` has lead, nodes, trigger and the other names that expressions have; what it returns is the output, as JSON. Expressions inside it are not rendered.',
+      'The body of an async JavaScript function. `input` has lead, nodes, trigger and the other names that expressions have; what it returns is the output, as JSON. `console` writes to the node’s log; `helpers` has hashes, ids, Base64 and times (docs/code.md). Expressions inside it are not rendered.',
     example: "return { tier: input.lead.score > 80 ? 'gold' : 'silver' }",
   }),
   timeout: z

@@ -1,7 +1,9 @@
 /** Reads the log of nodes. The ledger alone writes it. */
 import type { Knex } from 'knex';
+import { z } from 'zod';
 import type { ExecutionError } from '../../workflows/contract.ts';
 import type { Json } from '../../workflows/graph/json.ts';
+import { type NodeLogLine, nodeLogLineSchema } from '../node-log.ts';
 
 export const LOG_STATUSES = [
   'queued',
@@ -15,6 +17,8 @@ export const LOG_STATUSES = [
   'unknown',
 ] as const;
 export type LogStatus = (typeof LOG_STATUSES)[number];
+
+const nodeLogSchema = z.array(nodeLogLineSchema);
 
 export interface LogEntry {
   readonly seq: string;
@@ -40,6 +44,8 @@ export interface LogEntry {
   readonly output: Json;
   readonly outputPort: string | null;
   readonly error: ExecutionError | null;
+  /** What the last attempt wrote to the node's log. */
+  readonly logs: readonly NodeLogLine[];
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -75,6 +81,7 @@ interface LogRow {
   readonly output_data: Json;
   readonly output_port: string | null;
   readonly error_details: ExecutionError | null;
+  readonly logs: unknown;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
@@ -101,6 +108,7 @@ const COLUMNS = [
   'output_data',
   'output_port',
   'error_details',
+  'logs',
   'created_at',
   'updated_at',
 ] as const;
@@ -166,6 +174,7 @@ function toEntry(row: LogRow): LogEntry {
     output: row.output_data,
     outputPort: row.output_port,
     error: row.error_details,
+    logs: nodeLogSchema.parse(row.logs ?? []),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -118,6 +118,7 @@ describe('logs and metrics', () => {
         status === 'succeeded'
           ? { status, output: { tier: 'gold' }, port: 'success' }
           : { status, error: { code: 'code_error', message: 'thrown' }, inDoubt: false },
+        { attempt: 1, logs: [{ level: 'warn', text: `said for lead-${index}` }] },
       );
     }
   });
@@ -138,6 +139,7 @@ describe('logs and metrics', () => {
       maxRetries: 3,
       outputData: { tier: 'gold' },
       errorDetails: null,
+      logs: [{ level: 'warn', text: 'said for lead-0' }],
     });
     const failed = await api.send('GET', `${path}?status=failed&leadId=lead-1&nodeId=score`);
     expect(failed.body.items).toMatchObject([{ errorDetails: { code: 'code_error' } }]);
