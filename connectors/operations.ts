@@ -88,6 +88,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['slack', createSlackCheck(deps.outbound)],
       ['google', createGoogleCheck(deps.outbound)],
       ['openai', createOpenaiCheck(deps.outbound)],
+      ['postgres', postgres.check],
     ]),
     close: async () => {
       await Promise.all([

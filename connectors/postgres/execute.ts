@@ -9,7 +9,7 @@
  *   P3  With an effects table the step's key is written in the same transaction, so it takes effect
  *       once and may be repeated. Without, an attempt in doubt is not repeated by itself.
  */
-import type { Operation, OperationContext } from '../contract.ts';
+import type { CredentialCheck, Operation, OperationContext } from '../contract.ts';
 import { ConnectorError } from '../errors.ts';
 import { type GuardHost, unguardedHost } from '../outbound-sockets.ts';
 import { connect, type PostgresConnection } from './connection.ts';
@@ -27,6 +27,8 @@ export interface PostgresDeps {
 export interface PostgresOperations {
   readonly query: Operation<QueryInput, QueryOutput, PostgresCredential>;
   readonly execute: Operation<ExecuteInput, ExecuteOutput, PostgresCredential>;
+  /** Logs in and asks who it is. */
+  readonly check: CredentialCheck<PostgresCredential>;
 }
 
 /** Connections of this process to one database at a time; the others wait their turn. */
@@ -42,7 +44,7 @@ export function createPostgresOperations({ guardHost }: PostgresDeps): PostgresO
   /** Connects, works and closes; every failure says what is known of the effect. */
   async function attempt<Output>(
     input: { readonly sql: string; readonly parameters: readonly unknown[] },
-    context: OperationContext<PostgresCredential>,
+    context: AttemptContext,
     work: (session: Session) => Promise<Output>,
   ): Promise<Output> {
     const { signal, timeoutMs } = context;
@@ -105,8 +107,25 @@ export function createPostgresOperations({ guardHost }: PostgresDeps): PostgresO
       execute: (input, context) =>
         attempt(input, context, (session) => change(session, input, context.key)),
     },
+    check: {
+      run: (credential, { signal, timeoutMs }) => {
+        const sql = 'SELECT current_user AS who, current_database() AS base';
+        const context = { credential, signal, timeoutMs, mode: 'live', traceHeaders: {} } as const;
+        return attempt({ sql, parameters: [] }, context, async ({ connection, remainingMs }) => {
+          await connection.begin('READ ONLY', remainingMs());
+          const { rows } = await connection.run(sql, [], NO_ROWS);
+          const { who, base } = rows[0] ?? {};
+          return who === undefined ? {} : { account: `${who} in ${base}` };
+        });
+      },
+    },
   };
 }
+
+type AttemptContext = Pick<
+  OperationContext<PostgresCredential>,
+  'credential' | 'mode' | 'signal' | 'timeoutMs' | 'traceHeaders'
+>;
 
 interface Session {
   readonly connection: PostgresConnection;

@@ -161,12 +161,29 @@ describe('query', () => {
     expect(cast.message).not.toContain('leila');
   });
 
-  test('a wrong password is told as such', async () => {
+  test('a database that is not there is told as such', async () => {
     const url = new URL('connectionString' in credential ? credential.connectionString : '');
     url.pathname = '/nowhere';
     const elsewhere = credentialSchema.parse({ connectionString: url.href });
     const error = await failureOf(query('SELECT 1', [], {}, { credential: elsewhere }));
     expect(error).toMatchObject({ code: 'not_found', providerCode: '3D000', effect: 'none' });
+  });
+});
+
+test('the credential is tried by logging in', async () => {
+  const { signal, timeoutMs } = context();
+  const { check } = operations;
+  expect(await check.run(credential, { signal, timeoutMs })).toEqual({
+    account: expect.stringMatching(/^\w+ in test_[0-9a-f]+$/),
+  });
+  const text = 'connectionString' in credential ? credential.connectionString : '';
+  const encrypted = credentialSchema.parse({
+    connectionString: text.replace('disable', 'require'),
+  });
+  expect(await failureOf(check.run(encrypted, { signal, timeoutMs }))).toMatchObject({
+    code: 'invalid_config',
+    effect: 'none',
+    permanent: true,
   });
 });
 
