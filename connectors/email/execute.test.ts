@@ -37,8 +37,6 @@ const mailInput: SendInput = {
   body: 'أهلاً وسهلاً',
 };
 
-const file = { filename: 'a.txt', contentBase64: 'YQ==' };
-
 const smtpDifferences = {
   // SMTP has no Retry-After: the policy of the node decides when to come back.
   rateLimited: { retryAfterMs: undefined },
@@ -302,40 +300,6 @@ describe('email.send', () => {
       await send(mailInput);
       await send(mailInput);
       expect(await store.list({ connector: 'email' })).toHaveLength(2);
-    });
-
-    test.each([
-      ['a line break in the subject', { subject: 'Hi\r\nBcc: everyone@customer.test' }],
-      ['a line break in a recipient', { to: 'a@customer.test\nBcc: b@customer.test' }],
-      ['a line break in the sender', { from: 'X\r\n <a@customer.test>' }],
-      ['no address', { to: 'Layla' }],
-      ['an empty list', { to: [] }],
-      ['a group', { to: 'Team: a@customer.test, b@customer.test;' }],
-      ['a path as file name', { attachments: [{ filename: '../a', contentBase64: 'YQ==' }] }],
-      [
-        'an attachment of two origins',
-        { attachments: [{ filename: 'a', contentBase64: 'YQ==', url: 'https://a.test/' }] },
-      ],
-      ['a cid that the HTML does not use', { attachments: [{ ...file, cid: 'logo' }] }],
-      [
-        'one cid for two files',
-        {
-          body: '<img src="cid:a">',
-          attachments: [
-            { ...file, cid: 'a' },
-            { ...file, cid: 'a' },
-          ],
-        },
-      ],
-      ['a line break in a cid', { attachments: [{ ...file, cid: 'a>\r\nX: y' }] }],
-      ['a line break in a file name', { attachments: [{ ...file, filename: 'a\r\nX: y' }] }],
-      ['a line break in a media type', { attachments: [{ ...file, contentType: 'a/b\r\nX: y' }] }],
-      ['a line break in replyTo', { replyTo: 'a@customer.test\r\nX: y' }],
-      ['a line break in cc', { cc: ['a@customer.test\r\nX: y'] }],
-      ['no body', { body: undefined }],
-      ['body beside html', { html: '<p>x</p>' }],
-    ])('refused by the input schema: %s', (_title, wrong) => {
-      expect(sendInputSchema.safeParse({ ...mailInput, ...wrong }).success).toBe(false);
     });
 
     test('no sender anywhere', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { htmlToText, isHtml } from './html-to-text.ts';
 import { emailManifest } from './manifest.ts';
-import { smtpCredentialFromEnvironment, smtpCredentialSchema } from './schema.ts';
+import { sendInputSchema, smtpCredentialFromEnvironment, smtpCredentialSchema } from './schema.ts';
 
 describe('the credential from the environment', () => {
   test('is absent without SMTP_HOST', () => {
@@ -81,5 +81,57 @@ describe('text of HTML', () => {
     htmlToText('<!--'.repeat(20_000));
     isHtml('<p '.repeat(20_000));
     expect(performance.now() - started).toBeLessThan(1_500);
+  });
+});
+
+const file = { filename: 'a.txt', contentBase64: 'YQ==' };
+
+const addresses = (count: number): string[] =>
+  Array.from({ length: count }, (_each, index) => `lead-${index}@customer.test`);
+
+const mailInput = { to: 'ليلى <layla@customer.test>', subject: 'مرحباً', body: 'أهلاً' };
+
+describe('the input of a send', () => {
+  test('the input that the others differ from is fine', () => {
+    expect(sendInputSchema.safeParse(mailInput).error).toBeUndefined();
+  });
+
+  test.each([
+    ['a line break in the subject', { subject: 'Hi\r\nBcc: everyone@customer.test' }],
+    ['a line break in a recipient', { to: 'a@customer.test\nBcc: b@customer.test' }],
+    ['a line break in the sender', { from: 'X\r\n <a@customer.test>' }],
+    ['no address', { to: 'Layla' }],
+    ['an empty list', { to: [] }],
+    ['a group', { to: 'Team: a@customer.test, b@customer.test;' }],
+    ['a path as file name', { attachments: [{ filename: '../a', contentBase64: 'YQ==' }] }],
+    [
+      'an attachment of two origins',
+      { attachments: [{ filename: 'a', contentBase64: 'YQ==', url: 'https://a.test/' }] },
+    ],
+    ['a body of five megabytes', { body: 'x'.repeat(5_000_001) }],
+    [
+      'more than 500 recipients together',
+      { to: addresses(300), cc: addresses(150), bcc: addresses(51) },
+    ],
+    ['a cid that the HTML does not use', { attachments: [{ ...file, cid: 'logo' }] }],
+    [
+      'one cid for two files',
+      {
+        body: '<img src="cid:a">',
+        attachments: [
+          { ...file, cid: 'a' },
+          { ...file, cid: 'a' },
+        ],
+      },
+    ],
+    ['a line break in a cid', { attachments: [{ ...file, cid: 'a>\r\nX: y' }] }],
+    ['a line break in a file name', { attachments: [{ ...file, filename: 'a\r\nX: y' }] }],
+    ['a line break in a media type', { attachments: [{ ...file, contentType: 'a/b\r\nX: y' }] }],
+    ['a line break in replyTo', { replyTo: 'a@customer.test\r\nX: y' }],
+    ['a line break in cc', { cc: ['a@customer.test\r\nX: y'] }],
+    ['no body', { body: undefined }],
+    ['body beside html', { html: '<p>x</p>' }],
+  ])('refused by the input schema: %s', (_title, wrong) => {
+    expect(sendInputSchema.safeParse({ ...mailInput, ...wrong }).success).toBe(false);
   });
 });

@@ -6,6 +6,8 @@ import { z } from 'zod';
 /** Gmail takes 100 recipients a message by SMTP, Exchange Online 500 and more. */
 const MAX_RECIPIENTS = 500;
 const MAX_ATTACHMENTS = 20;
+/** Characters of a body. Readers cut mails far earlier: Gmail shows the first 102 KB. */
+const MAX_BODY = 5_000_000;
 /** RFC 5321 §4.5.3.1.3: a path holds 256 octets, its angle brackets included. */
 const MAX_ADDRESS_LENGTH = 254;
 
@@ -59,6 +61,9 @@ const isMailboxList = (value: string | readonly string[]): boolean => {
   return mailboxes !== undefined && mailboxes.length > 0 && mailboxes.length <= MAX_RECIPIENTS;
 };
 
+const countOf = (list: string | readonly string[] | undefined): number =>
+  list === undefined ? 0 : (parseMailboxes(list)?.length ?? 0);
+
 const NO_MAILBOX_LIST = `must be 1 to ${MAX_RECIPIENTS} email addresses, such as "name@example.com" or "Name <name@example.com>"`;
 const mailboxList = z
   .union([z.string(), z.array(z.string()).min(1)], { error: NO_MAILBOX_LIST })
@@ -103,9 +108,9 @@ export const sendInputSchema = z
     replyTo: mailbox.optional(),
     from: mailbox.optional().describe('Sender, if not the credential’s'),
     subject: oneLine(2000),
-    text: z.string().optional().describe('Plain text'),
-    html: z.string().optional().describe('HTML; a text alternative is made of it'),
-    body: z.string().optional().describe('Text, or HTML if it has tags'),
+    text: z.string().max(MAX_BODY).optional().describe('Plain text'),
+    html: z.string().max(MAX_BODY).optional().describe('HTML; a text alternative is made of it'),
+    body: z.string().max(MAX_BODY).optional().describe('Text, or HTML if it has tags'),
     attachments: z.array(attachment).max(MAX_ATTACHMENTS).optional(),
   })
   .refine(({ text, html, body }) => (text ?? html ?? body) !== undefined, {
@@ -115,6 +120,10 @@ export const sendInputSchema = z
   .refine(({ text, html, body }) => body === undefined || (text ?? html) === undefined, {
     error: 'cannot be combined with "text" or "html": it stands for either',
     path: ['body'],
+  })
+  .refine(({ to, cc, bcc }) => countOf(to) + countOf(cc) + countOf(bcc) <= MAX_RECIPIENTS, {
+    error: `can have at most ${MAX_RECIPIENTS} recipients together with "cc" and "bcc": send to more of them one by one`,
+    path: ['to'],
   })
   .superRefine((input, context) => {
     const seen = new Set<string>();

@@ -200,6 +200,27 @@ describe('what an SMTP conversation proves', () => {
     expect(await failureOf(send())).toMatchObject({ code: 'invalid_response', effect: 'possible' });
   });
 
+  test('a message beyond the size that the server announces is not sent', async () => {
+    const { send, server } = await converse({
+      EHLO: '250-hello\r\n250-SIZE 1000\r\n250 AUTH PLAIN',
+    });
+    expect(await failureOf(send({ ...message, body: 'x'.repeat(2_000) }))).toMatchObject({
+      code: 'too_large',
+      effect: 'none',
+      permanent: true,
+    });
+    expect(server.heard).not.toContain('DATA');
+  });
+
+  test('a server that never begins the TLS handshake', async () => {
+    const { send, server } = await converse({ CONNECT: () => undefined });
+    const credential = { ...server.credential, secure: true };
+    expect(await failureOf(send(message, { credential, timeoutMs: 300 }))).toMatchObject({
+      code: 'timeout',
+      effect: 'none',
+    });
+  });
+
   test('some recipients refused: the message goes to the others', async () => {
     const { send } = await converse({
       RCPT: (_socket, line) => (line.includes('bad@') ? '550 5.1.1 unknown' : '250 ok'),

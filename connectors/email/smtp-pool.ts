@@ -135,12 +135,7 @@ export function createSmtpPool(credential: SmtpCredential, guard: GuardHost): Sm
     open += 1;
     try {
       const socket = await reach(credential, guard, signal);
-      const connection = newConnection(credential, socket);
-      const link: Link = { connection, messages: 0, broken: false };
-      connection.on('end', () => {
-        link.broken = true;
-      });
-      await openConnection(connection, credential, signal);
+      const link = await logIn(credential, socket, signal);
       return { link, reused: false };
     } catch (error) {
       open -= 1;
@@ -187,6 +182,26 @@ function isStaleConnection(error: unknown): boolean {
   );
 }
 
+async function logIn(
+  credential: SmtpCredential,
+  socket: Socket,
+  signal: AbortSignal,
+): Promise<Link> {
+  const connection = newConnection(credential, socket);
+  const link: Link = { connection, messages: 0, broken: false };
+  connection.on('end', () => {
+    link.broken = true;
+  });
+  try {
+    await openConnection(connection, credential, signal);
+    return link;
+  } catch (error) {
+    // nodemailer closes only what it has begun to use.
+    socket.destroy();
+    throw error;
+  }
+}
+
 /**
  * Connects, logs in, and asks whether the session is in order. Nothing is sent.
  * @throws DeliveryFailure
@@ -196,8 +211,7 @@ export async function tryLogin(
   guard: GuardHost,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = newConnection(credential, await reach(credential, guard, signal));
-  await openConnection(connection, credential, signal);
+  const { connection } = await logIn(credential, await reach(credential, guard, signal), signal);
   await new Promise<void>((resolve, reject) => {
     const fail = (error: SmtpError): void => {
       connection.close();
