@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { type ApiClient, createApiClient } from './api-client.ts';
-import { draftSchema, executionSummarySchema, pageOf } from './api-schemas.ts';
+import { draftSchema, executionSchema, executionSummarySchema, pageOf } from './api-schemas.ts';
 import { showEnd } from './commands/execution.ts';
 import { followExecution } from './execution-follower.ts';
 import { OperatorError } from './local-process.ts';
@@ -77,10 +77,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   terminal.line();
   terminal.line(`${terminal.bold(example.name)}  for ${EXAMPLE_LEAD.name}, fired as lead.created`);
   const progress = createNodeProgress(terminal);
+  const path = `/api/executions/${encodeURIComponent(started.executionId)}`;
+  progress.expect((await api.call('GET', path, executionSchema, { signal })).nodes);
   const late = AbortSignal.timeout(RUN_LIMIT_MS);
   const ended = await followExecution(api, started.executionId, {
     onNode: progress.show,
-    onExecution: ({ nodes }) => progress.expect(nodes),
     // Waits for a person, and there is none in a demo.
     until: ({ status }) => status === 'unknown',
     signal: AbortSignal.any([signal, late]),

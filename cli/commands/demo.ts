@@ -8,6 +8,11 @@ import { OperatorError } from '../local-process.ts';
 import { nearest } from '../nearest.ts';
 import { contextOf, type Ended, examples } from './command.ts';
 
+interface DemoFlags {
+  readonly reset?: true;
+  readonly keep?: true;
+}
+
 export function addDemoCommand(program: Command, ended: Ended): void {
   examples(
     program
@@ -15,7 +20,8 @@ export function addDemoCommand(program: Command, ended: Ended): void {
       .description('run an example in sandbox mode and show what its receivers got; lists them all')
       .argument('[name]', 'the example; without it, the list')
       .option('--reset', 'put the example back as it was, if somebody has changed it here')
-      .action(async (name: string | undefined, options: { reset?: true }, command: Command) => {
+      .option('--keep', 'leave the example published, to go on trying it')
+      .action(async (name: string | undefined, options: DemoFlags, command: Command) => {
         const context = contextOf(command);
         const { terminal } = context;
         if (name === undefined) {
@@ -45,11 +51,22 @@ export function addDemoCommand(program: Command, ended: Ended): void {
           reset: options.reset === true,
           liveProviders: liveProviders(context.environment),
         });
-        const { scenes, asExpected } = await demo.play(stage);
+        const { scenes, asExpected } = await demo.play(stage).catch(async (error: unknown) => {
+          if (options.keep !== true) await stage.clear();
+          throw error;
+        });
+        const cleared = options.keep === true ? [] : await stage.clear();
         context.result({ demo: demo.name, asExpected, scenes }, () => {
           terminal.line();
           terminal.line(asExpected ? '✓ It went as it should.' : '✗ It did not go as it should.');
           terminal.line(terminal.dim(`  Outbox: ${api.url}/sandbox`));
+          for (const workflowId of cleared) {
+            terminal.line(
+              terminal.dim(
+                `  ${workflowId} is unpublished again: masar workflow publish ${workflowId}`,
+              ),
+            );
+          }
         });
         ended(asExpected ? 0 : 1);
       }),

@@ -159,6 +159,7 @@ export async function watch(
     return true;
   };
   let status = '';
+  progress.expect((await api.call('GET', pathOf(executionId), executionSchema)).nodes);
   const execution = await followExecution(api, executionId, {
     onNode: (node) => {
       const news = isNews(`${node.nodeId}/${node.iteration}`, node);
@@ -166,7 +167,6 @@ export async function watch(
       progress.show(node);
     },
     onExecution: (now) => {
-      progress.expect(now.nodes);
       if (options.pieces && isNews('', now)) context.piece({ event: 'execution', ...now });
       if (now.status !== status && (now.status === 'paused' || now.status === 'unknown')) {
         terminal.line(

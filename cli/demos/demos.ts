@@ -2,7 +2,9 @@
 
 import { statusSchema } from '../api-schemas.ts';
 import { EXAMPLE_LEAD } from '../demo.ts';
+import { shortTime } from '../table.ts';
 import type { Scene, Stage } from './stage.ts';
+import { callHook, nextTimeOf, webhookOf } from './triggers.ts';
 
 export interface Demo {
   readonly name: string;
@@ -103,7 +105,8 @@ export const DEMOS: readonly Demo[] = [
           ],
         },
       });
-      terminal.line('It is 20:00 in Dubai, say:');
+      const next = await nextTimeOf(stage, digest);
+      terminal.line(`Its schedule would fire next at ${shortTime(next)}; it is fired at once:`);
       const told = await stage.play(digest, {});
       const scenes = [filled, told];
       return { scenes, asExpected: scenes.every(succeeded) };
@@ -128,6 +131,24 @@ export const DEMOS: readonly Demo[] = [
         },
       });
       return { scenes: [scene], asExpected: succeeded(scene) };
+    },
+  },
+  {
+    name: 'webhook-answer',
+    shows: 'a price that a web form gets in the answer to its request, and a quote by mail',
+    files: ['webhook-answer.yaml'],
+    async play(stage) {
+      const workflowId = await stage.put('webhook-answer.yaml');
+      const { terminal } = stage;
+      const hook = await webhookOf(stage, workflowId);
+      terminal.line(`${name} asks for the price of 12 seats:`);
+      const quoted = await callHook(stage, hook, { name, email, seats: 12 });
+      const answered = await stage.follow(quoted);
+      terminal.line(`${OMAR.name} forgets to say how many:`);
+      const asked = await callHook(stage, hook, { name: OMAR.name, email: OMAR.email });
+      const refused = await stage.follow(asked);
+      const scenes = [answered, refused];
+      return { scenes, asExpected: scenes.every(succeeded) };
     },
   },
   {

@@ -9,6 +9,7 @@ import {
   acceptedSchema,
   draftSchema,
   type Execution,
+  executionSchema,
   type NodeView,
   type OutboxMessage,
   outboxMessageSchema,
@@ -45,6 +46,11 @@ export interface Stage {
    * @returns its workflowId
    */
   put(file: string): Promise<string>;
+  /**
+   * Unpublishes what `put` published, so that no event, schedule or webhook starts an example that
+   * nobody has asked for. @returns their workflowIds
+   */
+  clear(): Promise<readonly string[]>;
   /** Starts it in sandbox mode, and shows how it goes and what its receivers get. */
   play(workflowId: string, options: SceneOptions): Promise<Scene>;
   /** What would really send where a demo can't ask for sandbox mode; empty: nothing would. */
@@ -70,26 +76,46 @@ const storedSchema = z.looseObject({
 });
 
 export function createStage({ api, terminal, reset, liveProviders }: StageOptions): Stage {
+  const published = new Set<string>();
+
   async function put(file: string): Promise<string> {
     const { value } = readDefinitionFile(exampleFile(file));
     const example = definitionSchema.parse(value);
     const path = `/api/workflows/${encodeURIComponent(example.workflowId)}`;
     const current = await api.find(path, storedSchema);
-    if (current !== undefined) {
-      const same = (['nodes', 'connections', 'triggers'] as const).every((part) =>
+    const isActive = current?.isActive === true && current.publishedVersion !== null;
+    const same =
+      current !== undefined &&
+      (['nodes', 'connections', 'triggers'] as const).every((part) =>
         isDeepStrictEqual(current[part], JSON.parse(JSON.stringify(example[part]))),
       );
-      if (same && current.isActive && current.publishedVersion !== null) return example.workflowId;
-      if (!same && !reset) {
-        terminal.line(
-          `The automation ${example.workflowId} was changed here; it runs as it is. --reset puts the example back.`,
-        );
-        return example.workflowId;
-      }
+    if (current !== undefined && !same && !reset) {
+      terminal.line(
+        `The automation ${example.workflowId} was changed here; it runs as it is. --reset puts the example back.`,
+      );
+    } else if (!same) {
+      await api.call('PUT', path, draftSchema, { body: value });
+    } else if (isActive) {
+      return example.workflowId;
     }
-    await api.call('PUT', path, draftSchema, { body: value });
-    await api.call('POST', `${path}/publish`, z.unknown());
+    if (same || current === undefined || reset || !isActive) {
+      await api.call('POST', `${path}/publish`, z.unknown());
+    }
+    if (!isActive) published.add(example.workflowId);
     return example.workflowId;
+  }
+
+  async function clear(): Promise<readonly string[]> {
+    const all = [...published];
+    for (const workflowId of all) {
+      await api.call(
+        'POST',
+        `/api/workflows/${encodeURIComponent(workflowId)}/unpublish`,
+        z.unknown(),
+      );
+    }
+    published.clear();
+    return all;
   }
 
   async function follow(
@@ -97,10 +123,11 @@ export function createStage({ api, terminal, reset, liveProviders }: StageOption
     { onNode }: Pick<SceneOptions, 'onNode'> = {},
   ): Promise<Scene> {
     const progress = createNodeProgress(terminal);
+    const path = `/api/executions/${encodeURIComponent(executionId)}`;
+    progress.expect((await api.call('GET', path, executionSchema)).nodes);
     const failed = new AbortController();
     const acts: Promise<void>[] = [];
     const execution = await followExecution(api, executionId, {
-      onExecution: ({ nodes }) => progress.expect(nodes),
       onNode: (node) => {
         progress.show(node);
         if (onNode === undefined) return;
@@ -123,6 +150,7 @@ export function createStage({ api, terminal, reset, liveProviders }: StageOption
     terminal,
     liveProviders,
     put,
+    clear,
     follow,
     play: async (workflowId, { lead, input, onNode }) => {
       const path = `/api/workflows/${encodeURIComponent(workflowId)}/executions`;

@@ -145,6 +145,17 @@ describe('masar demo', () => {
     });
   }, 60_000);
 
+  test('webhook-answer answers the caller with the price, or with what is missing', async () => {
+    const seen = await masar('demo', 'webhook-answer');
+    expect(seen.out).toMatch(/answered 200: .*"total":960/);
+    expect(seen.out).toMatch(/answered 422: .*number of seats/);
+    const [answered, refused] = await play('webhook-answer');
+    expect(answered?.execution.trigger.type).toBe('webhook');
+    expect(answered && sent(answered)).toEqual(['email quote nour@example.com']);
+    expect(refused && sent(refused)).toEqual([]);
+    expect(refused && states(refused)).toMatchObject({ refuse: 'succeeded', quote: 'skipped' });
+  }, 60_000);
+
   test('saga takes the bookings back, the latest first, only when the card is refused', async () => {
     const [booked, undone] = await play('saga');
     const requests = (scene: Scene | undefined): string[] =>
@@ -170,15 +181,19 @@ describe('masar demo', () => {
   test('an example that was changed here is played as it is, until --reset', async () => {
     await play('saga');
     const { body } = await stack.call('GET', '/api/workflows/saga');
+    // Nobody asked for it to go on taking orders.
+    expect(body.isActive).toBe(false);
     const nodes = body.nodes.filter(({ id }: { id: string }) => id !== 'confirm');
     const connections = body.connections.filter(({ to }: { to: string }) => to !== 'confirm');
     await stack.publish({ workflowId: 'saga', name: 'Mine', nodes, connections });
     const changed = await masar('demo', 'saga');
     expect(changed.out).toContain('was changed here');
     expect(changed.out).not.toContain('Confirm the trip');
-    const reset = await masar('demo', 'saga', '--reset');
+    const reset = await masar('demo', 'saga', '--reset', '--keep');
     expect(reset.out).toContain('Confirm the trip');
     expect(reset.code).toBe(0);
+    const kept = await stack.call('GET', '/api/workflows/saga');
+    expect(kept.body).toMatchObject({ name: 'Book a trip', isActive: true });
   }, 60_000);
 
   test('the list names all, and a wrong name the nearest', async () => {
