@@ -98,7 +98,7 @@ function linked(page: Page, target: string | undefined): URL | undefined {
     'invalid_response',
     url === undefined
       ? `${host} names a next page that is no address. Check how pagination is set up.`
-      : `${host} names a next page on ${url.host}. Pages are fetched from one server only, since its login must not go to another.`,
+      : `${host} names a next page on ${url.origin}. Pages are fetched from ${origin} only, since its login must not go elsewhere. If both are the same server, write its address in url as it does.`,
     { effect: 'none', permanent: true, pointer: '/pagination' },
   );
 }
