@@ -50,6 +50,11 @@ export interface TemporalDevServerOptions {
   readonly searchAttributes?: Readonly<Record<string, string>>;
   /** Further namespaces than `default`. */
   readonly namespaces?: readonly string[];
+  /**
+   * Settings of the server by name, such as `limit.historyCount.suggestContinueAsNew`.
+   * https://docs.temporal.io/references/dynamic-configuration
+   */
+  readonly dynamicConfig?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -97,6 +102,10 @@ export async function startTemporalDevServer(
       ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
       ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
       ...['--log-level', 'error', '--color', 'never'],
+      ...Object.entries(options.dynamicConfig ?? {}).flatMap(([name, value]) => [
+        '--dynamic-config-value',
+        `${name}=${value}`,
+      ]),
       ...(options.namespaces ?? []).flatMap((name) => ['--namespace', name]),
       ...Object.entries(options.searchAttributes ?? {}).flatMap(([name, type]) => [
         '--search-attribute',

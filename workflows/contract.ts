@@ -1,5 +1,6 @@
 /** What the outside may ask of the workflows: names, inputs, results, queries, updates. */
 
+import type { ContinuedExecution } from './continuation.ts';
 import type { Json, JsonObject } from './graph/json.ts';
 import type { ExecutionPlan } from './graph/plan-types.ts';
 
@@ -149,6 +150,8 @@ export interface RunAutomationInput {
   readonly trigger: ExecutionTrigger;
   /** Results that this execution keeps from the one it repeats, by node id of the outermost graph. */
   readonly kept?: Readonly<Record<string, KeptResult>>;
+  /** Where the run before this one stopped; absent in an execution's first run. */
+  readonly continued?: ContinuedExecution;
 }
 
 /** What a node that isn't run again had given. */

@@ -4,7 +4,6 @@ import {
   CancellationScope,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
-  condition,
   executeChild,
   isCancellation,
   ParentClosePolicy,
@@ -12,23 +11,30 @@ import {
   startChild,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import { objectAt, textAt } from './config-fields.ts';
+import type { OpenNode } from './continuation.ts';
 import {
   type DecideApprovalInput,
   type ExecutionError,
   RUN_AUTOMATION,
   type RunAutomationResult,
 } from './contract.ts';
+import { runForEach } from './for-each-run.ts';
 import { ConditionError, equal, evaluateCondition } from './graph/conditions.ts';
 import { durationToMs } from './graph/duration-parse.ts';
 import type { Json, JsonObject } from './graph/json.ts';
 import { parseTime } from './graph/local-time.ts';
 import type { ControlPlanNode } from './graph/plan-types.ts';
-import { type ControlOutcome, createGraphRun, type GraphRun } from './graph-run.ts';
+import type { ControlOutcome, GraphRun } from './graph-run.ts';
 import { book, type RunContext } from './run-context.ts';
 
-const DEFAULT_MAX_ITEMS = 10_000;
-/** Above this an output no longer fits comfortably into an event of the history. */
-const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
+/** A control node that runs. */
+export interface BegunNode {
+  readonly node: ControlPlanNode;
+  readonly config: JsonObject;
+  /** Where an earlier run of the same execution left it. */
+  readonly left?: OpenNode;
+}
 
 /**
  * Answers at once where nothing has to be waited for.
@@ -37,11 +43,11 @@ const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
 export function runControlNode(
   context: RunContext,
   run: GraphRun,
-  node: ControlPlanNode,
-  config: JsonObject,
+  begun: BegunNode,
 ): ControlOutcome | Promise<ControlOutcome> {
+  const { node } = begun;
   try {
-    const outcome = carryOut(context, run, node, config);
+    const outcome = carryOut(context, run, begun);
     if (!(outcome instanceof Promise)) return outcome;
     return outcome.catch((error: unknown) => refused(node, error));
   } catch (error) {
@@ -52,9 +58,9 @@ export function runControlNode(
 function carryOut(
   context: RunContext,
   run: GraphRun,
-  node: ControlPlanNode,
-  config: JsonObject,
+  begun: BegunNode,
 ): ControlOutcome | Promise<ControlOutcome> {
+  const { node, config } = begun;
   switch (node.type) {
     case 'condition': {
       const holds = evaluateCondition(config);
@@ -68,11 +74,11 @@ function carryOut(
       return { output: values, port: 'success' };
     }
     case 'forEach':
-      return runForEach(context, run, node, config);
+      return runForEach(context, run, begun);
     case 'wait':
-      return runWait(context, run, node, config);
+      return runWait(context, run, begun);
     case 'approval':
-      return runApproval(context, run, node, config);
+      return runApproval(context, run, begun);
     case 'subworkflow':
       return runSubworkflow(context, run, node, config);
     case 'respond':
@@ -95,7 +101,7 @@ function refused(node: ControlPlanNode, error: unknown): ControlOutcome {
   throw error;
 }
 
-function refuse(node: ControlPlanNode, code: string, message: string): ControlOutcome {
+export function refuse(node: ControlPlanNode, code: string, message: string): ControlOutcome {
   return { error: { code, message: `"${node.name}": ${message}`, nodeId: node.id } };
 }
 
@@ -107,89 +113,14 @@ function runSwitch(config: JsonObject): ControlOutcome {
   return { output: { value, output: port }, port };
 }
 
-async function runForEach(
-  context: RunContext,
-  run: GraphRun,
-  node: ControlPlanNode,
-  config: JsonObject,
-): Promise<ControlOutcome> {
-  const { body } = node;
-  if (body === undefined) throw new Error(`The forEach "${node.id}" has no body.`);
-  const graph = body;
-  if (!Array.isArray(config.items)) {
-    const kind =
-      config.items === null || config.items === undefined ? 'nothing' : `a ${typeof config.items}`;
-    return refuse(node, 'invalid_items', `items must be a list, but it is ${kind}.`);
-  }
-  const items: readonly Json[] = config.items;
-  const most = numberAt(config, 'maxItems') ?? DEFAULT_MAX_ITEMS;
-  if (items.length > most) {
-    return refuse(
-      node,
-      'too_many_items',
-      `the list has ${items.length} items; ${most} is the limit. Raise maxItems, or shorten the list.`,
-    );
-  }
-  // Written with what its first item does, so that a long loop is not shown as still to come.
-  context.progress.set(node, 'running', { record: true }, run.iteration);
-  const outer = { ...run.outer(), ...run.settled() };
-  const results: Json[] = new Array<Json>(items.length).fill(null);
-  const onItemError = textAt(config, 'onItemError') ?? 'fail';
-  let failed = 0;
-  let failure: ExecutionError | null = null;
-  let next = 0;
-
-  async function lane(): Promise<void> {
-    while (failure === null && next < items.length) {
-      const index = next;
-      next += 1;
-      const iteration = run.iteration === '' ? String(index) : `${run.iteration}.${index}`;
-      const item = createGraphRun(context, {
-        graph,
-        iteration,
-        extraScope: { item: items[index] ?? null, index },
-        outer,
-      });
-      const error = await item.run();
-      if (error === null) {
-        results[index] = resultOf(item.result());
-      } else {
-        failed += 1;
-        results[index] = { error: { code: error.code, message: error.message } };
-        if (onItemError === 'fail') failure ??= error;
-      }
-    }
-  }
-
-  const lanes = Math.min(numberAt(config, 'concurrency') ?? 1, items.length);
-  const outcomes = await Promise.allSettled(Array.from({ length: lanes }, lane));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  if (failure !== null) return { error: failure };
-  const output = { results, failed };
-  if (JSON.stringify(output).length > OUTPUT_LIMIT_CHARACTERS) {
-    return refuse(
-      node,
-      'output_too_large',
-      `the results of all items together are over ${OUTPUT_LIMIT_CHARACTERS} characters. Return less from each item.`,
-    );
-  }
-  return { output, port: 'success' };
-}
-
-/** One last node: its output. Several: their outputs by node. */
-function resultOf(result: JsonObject): Json {
-  const outputs = Object.values(result);
-  return outputs.length === 1 ? (outputs[0] ?? null) : result;
-}
-
 async function runWait(
   context: RunContext,
   run: GraphRun,
-  node: ControlPlanNode,
-  config: JsonObject,
+  begun: BegunNode,
 ): Promise<ControlOutcome> {
+  const { node, config, left } = begun;
   const event = textAt(config, 'event');
-  if (event !== undefined) return waitForEvent(context, run, node, config, event);
+  if (event !== undefined) return waitForEvent(context, run, begun, event);
   const until = textAt(config, 'until');
   const duration = textAt(config, 'for');
   if (until === undefined && duration === undefined) {
@@ -199,34 +130,39 @@ async function runWait(
       'say how long to wait (for), until when, or for which event.',
     );
   }
-  const at =
-    until === undefined
-      ? Date.now() + durationToMs(duration ?? '')
-      : parseTime(until, textAt(config, 'timezone'));
-  const left = at - Date.now();
-  if (left > 0) {
-    showWaiting(context, run, node);
-    await context.whileWaiting(() => sleep(left, { summary: node.name }));
+  const at = left?.kind === 'wait' ? left.until : timeOf(config, until, duration ?? '');
+  const remaining = at - Date.now();
+  if (remaining > 0) {
+    run.leaveOpen(node.id, () => ({ kind: 'wait', config, until: at }));
+    showWaiting(context, run, begun);
+    await context.whileWaiting(() => context.drain.park(sleep(remaining, { summary: node.name })));
   }
   return { output: { until: new Date(at).toISOString() }, port: 'success' };
+}
+
+function timeOf(config: JsonObject, until: string | undefined, duration: string): number {
+  return until === undefined
+    ? Date.now() + durationToMs(duration)
+    : parseTime(until, textAt(config, 'timezone'));
 }
 
 async function waitForEvent(
   context: RunContext,
   run: GraphRun,
-  node: ControlPlanNode,
-  config: JsonObject,
+  begun: BegunNode,
   event: string,
 ): Promise<ControlOutcome> {
+  const { node, config, left } = begun;
   let received = context.interactions.takeEvent(event);
   if (received === undefined) {
-    const timeout = textAt(config, 'timeout');
+    const deadline = left?.kind === 'event' ? left.deadline : deadlineOf(config);
     const arrived = (): boolean => {
       received ??= context.interactions.takeEvent(event);
       return received !== undefined;
     };
-    showWaiting(context, run, node);
-    await context.whileWaiting(() => until(arrived, timeout));
+    run.leaveOpen(node.id, () => ({ kind: 'event', config, deadline }));
+    showWaiting(context, run, begun);
+    await context.whileWaiting(() => untilDeadline(context, arrived, deadline));
   }
   return received === undefined
     ? { output: { event, data: null }, port: 'timeout' }
@@ -236,20 +172,23 @@ async function waitForEvent(
 async function runApproval(
   context: RunContext,
   run: GraphRun,
-  node: ControlPlanNode,
-  config: JsonObject,
+  begun: BegunNode,
 ): Promise<ControlOutcome> {
+  const { node, config, left } = begun;
   const place = { nodeId: node.id, iteration: run.iteration };
   const { approvals } = context.interactions;
+  const deadline = left?.kind === 'approval' ? left.deadline : deadlineOf(config);
   approvals.ask(place);
-  showWaiting(context, run, node, {
+  run.leaveOpen(node.id, () => ({ kind: 'approval', config, deadline }));
+  showWaiting(context, run, begun, {
     message: config.message ?? null,
     assignees: config.assignees ?? [],
   });
-  const timeout = textAt(config, 'timeout');
   let decision: DecideApprovalInput | null;
   try {
-    await context.whileWaiting(() => until(() => approvals.answerTo(place) !== null, timeout));
+    await context.whileWaiting(() =>
+      untilDeadline(context, () => approvals.answerTo(place) !== null, deadline),
+    );
     decision = approvals.answerTo(place);
   } finally {
     // Cancelled, nobody waits for the answer any more, even while undo nodes still run.
@@ -271,16 +210,28 @@ async function runApproval(
 function showWaiting(
   context: RunContext,
   run: GraphRun,
-  node: ControlPlanNode,
+  { node, left }: BegunNode,
   input?: Json,
 ): void {
+  if (left !== undefined) return;
   const change = { record: true, ...(input === undefined ? {} : { input }) };
   context.progress.set(node, 'waiting', change, run.iteration);
 }
 
-async function until(holds: () => boolean, timeout: string | undefined): Promise<void> {
-  if (timeout === undefined) await condition(holds);
-  else await condition(holds, durationToMs(timeout));
+/** @returns when the node's timeout is over; null where it has none */
+function deadlineOf(config: JsonObject): number | null {
+  const timeout = textAt(config, 'timeout');
+  return timeout === undefined ? null : Date.now() + durationToMs(timeout);
+}
+
+async function untilDeadline(
+  { drain }: RunContext,
+  holds: () => boolean,
+  deadline: number | null,
+): Promise<void> {
+  if (deadline === null) await drain.parkUntil(holds);
+  // A timer takes a millisecond at least.
+  else await drain.parkUntil(holds, Math.max(1, deadline - Date.now()));
 }
 
 async function runSubworkflow(
@@ -318,6 +269,7 @@ async function runSubworkflow(
     await startChild(RUN_AUTOMATION, { ...options, parentClosePolicy: ParentClosePolicy.ABANDON });
     return { output: { executionId: start.executionId }, port: 'success' };
   }
+  context.drain.childBegan();
   try {
     const child: RunAutomationResult = await executeChild(RUN_AUTOMATION, {
       ...options,
@@ -328,6 +280,8 @@ async function runSubworkflow(
     // Our own cancellation goes up; the child's own end is this node's failure.
     if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
     return { error: { ...childError(error), nodeId: node.id } };
+  } finally {
+    context.drain.childEnded();
   }
 }
 
@@ -360,21 +314,4 @@ async function runRespond(
   const response = { status, body: config.body ?? null, headers };
   await book['execution.respond']({ executionId: context.input.executionId, response });
   return { output: { status }, port: 'success' };
-}
-
-function textAt(config: JsonObject, field: string): string | undefined {
-  const value = config[field];
-  return value === undefined || value === null ? undefined : String(value);
-}
-
-function numberAt(config: JsonObject, field: string): number | undefined {
-  const value = config[field];
-  return typeof value === 'number' ? value : undefined;
-}
-
-function objectAt(config: JsonObject, field: string): JsonObject {
-  const value = config[field];
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? (value as JsonObject)
-    : {};
 }

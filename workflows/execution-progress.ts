@@ -59,17 +59,36 @@ export interface NodeChange {
   readonly record?: boolean;
 }
 
-export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
+/** Where all nodes are, for a run that goes on with the execution. */
+export interface ProgressState {
+  readonly status: ExecutionStatus;
+  readonly nodes: readonly (Omit<Progress, 'node' | 'line'> & { readonly nodeId: string })[];
+  readonly innerEnded: readonly (readonly [NodeStatus, number])[];
+  readonly records: readonly NodeRecord[];
+}
+
+/** @param left where the nodes were when an earlier run of the same execution stopped */
+export function createProgress(
+  plan: ExecutionPlan,
+  options: ProgressOptions,
+  left?: ProgressState,
+) {
   const outermost = new Map<string, Progress>(
     plan.nodes.map((node) => [node.id, pending(node, '')]),
   );
   /** Nodes inside a forEach, by node and iteration, until they end; then only their number is kept. */
   const inner = new Map<string, Progress>();
-  const innerEnded = new Map<NodeStatus, number>();
-  const size = allNodes(plan).length;
-  let status: ExecutionStatus = 'running';
-  let records: NodeRecord[] = [];
+  const innerEnded = new Map<NodeStatus, number>(left?.innerEnded);
+  const nodes = allNodes(plan);
+  const size = nodes.length;
+  let status: ExecutionStatus = left?.status ?? 'running';
+  let records: NodeRecord[] = [...(left?.records ?? [])];
   let isStale = false;
+  for (const { nodeId, ...where } of left?.nodes ?? []) {
+    const node = nodes.find((candidate) => candidate.id === nodeId);
+    if (node !== undefined) Object.assign(entry(node, where.iteration), where);
+  }
+  if (left !== undefined) show();
 
   function entry(node: PlanNode, iteration: string): Progress {
     if (iteration === '') {
@@ -184,6 +203,22 @@ export function createProgress(plan: ExecutionPlan, options: ProgressOptions) {
       const taken = records;
       records = [];
       return taken;
+    },
+
+    pendingRecords: (): number => records.length,
+
+    toState(): ProgressState {
+      return {
+        status,
+        nodes: [...outermost.values(), ...inner.values()].map(
+          ({ node, line: _line, ...where }) => ({
+            nodeId: node.id,
+            ...where,
+          }),
+        ),
+        innerEnded: [...innerEnded],
+        records,
+      };
     },
 
     state(): ExecutionState {

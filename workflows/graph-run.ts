@@ -4,10 +4,11 @@
  */
 import { isCancellation } from '@temporalio/workflow';
 import type { NodeFailureDetail, RunNodeInput } from './activity-contract.ts';
+import type { GraphState, OpenNode, SettledNode } from './continuation.ts';
 import type { ExecutionError, KeptResult, NodeStatus } from './contract.ts';
 import { runControlNode } from './control-node-runs.ts';
 import type { NodeChange } from './execution-progress.ts';
-import { ExpressionError, type ExpressionScope, renderValue } from './graph/expressions.ts';
+import { ExpressionError, type ExpressionScope } from './graph/expressions.ts';
 import type { Json, JsonObject } from './graph/json.ts';
 import type {
   ControlPlanNode,
@@ -16,15 +17,9 @@ import type {
   PlanNode,
 } from './graph/plan-types.ts';
 import { createScheduler } from './graph/scheduler.ts';
+import { expressionFailure, loggedInput, lostAttempt, renderConfig } from './node-config.ts';
 import { dispatchNode, failureDetail } from './node-dispatch.ts';
 import type { RunContext } from './run-context.ts';
-
-/** What expressions see of a node that is through: `nodes.<id>`. */
-export type SettledNode = {
-  readonly status: 'succeeded' | 'failed';
-  readonly output: Json;
-  readonly error: JsonObject | null;
-};
 
 /** What a node ended with: the outputs it leaves through, or the failure that ends its graph. */
 export type NodeEnd = { readonly ports: readonly string[] } | { readonly failure: ExecutionError };
@@ -43,10 +38,17 @@ export interface GraphRunOptions {
   /** Nodes around a forEach, which its body may refer to. */
   readonly outer?: Readonly<Record<string, SettledNode>>;
   readonly kept?: Readonly<Record<string, KeptResult>>;
+  /** The forEach nodes around the graph, the outermost first. */
+  readonly path?: readonly string[];
+  /** Where an earlier run of the same execution stopped. */
+  readonly state?: GraphState;
 }
 
 export interface GraphRun {
   readonly iteration: string;
+  readonly path: readonly string[];
+  /** `item` and `index` inside a forEach. */
+  readonly item: ExpressionScope;
   /** Runs to the end. @returns the failure that stopped it, or null. @throws on cancellation */
   run(): Promise<ExecutionError | null>;
   /** Runs a node by itself, outside of the graph's order (compensation). */
@@ -57,6 +59,10 @@ export interface GraphRun {
   outer(): Readonly<Record<string, SettledNode>>;
   /** Outputs of the nodes that nothing follows, by node id. */
   result(): JsonObject;
+  /** Says how a node that waits is found again by a run that goes on with the execution. */
+  leaveOpen(nodeId: string, state: () => OpenNode): void;
+  /** Where the graph stands while none of its nodes is at work. */
+  state(): GraphState;
 }
 
 export function createGraphRun(context: RunContext, options: GraphRunOptions): GraphRun {
@@ -67,12 +73,15 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     connections: graph.connections,
   };
   const nodesById = new Map(graph.nodes.map((node) => [node.id, node]));
-  const scheduler = createScheduler(flow);
-  const settled: Record<string, SettledNode> = {};
-  let failure: ExecutionError | null = null;
+  const scheduler = createScheduler(flow, options.state?.scheduler);
+  const settled: Record<string, SettledNode> = { ...options.state?.settled };
+  const open = new Map<string, () => OpenNode>();
+  let failure: ExecutionError | null = options.state?.failure ?? null;
 
   const self: GraphRun = {
     iteration,
+    path: options.path ?? [],
+    item: options.extraScope ?? {},
     run: runToEnd,
     runAlone: async (node) => {
       await runNode(node);
@@ -88,6 +97,15 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
           .map(([nodeId, node]) => [nodeId, node.output]),
       );
     },
+    leaveOpen: (nodeId, state) => {
+      open.set(nodeId, state);
+    },
+    state: () => ({
+      scheduler: scheduler.snapshot(),
+      settled,
+      failure,
+      nodes: Object.fromEntries([...open].map(([nodeId, state]) => [nodeId, state()])),
+    }),
   };
   return self;
 
@@ -112,13 +130,15 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
         // A control node may end at once and make others ready.
         for (let ready = scheduler.ready(); ready.length > 0; ready = scheduler.ready()) {
           hasStarted = true;
-          for (const nodeId of ready) begin(nodeId);
+          for (const nodeId of ready) {
+            scheduler.start(nodeId);
+            begin(nodeId);
+          }
         }
         return hasStarted;
       }
 
       function begin(nodeId: string): void {
-        scheduler.start(nodeId);
         const end = runNode(nodeOf(nodeId));
         if (end instanceof Promise) waitFor(end, (reached) => settle(nodeId, reached));
         else settle(nodeId, end);
@@ -126,9 +146,11 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
 
       function waitFor<T>(work: Promise<T>, done: (result: T) => void): void {
         atWork += 1;
+        context.drain.began();
         work.then(
           (result) => {
             atWork -= 1;
+            context.drain.ended();
             done(result);
             if (!startReady()) branchEnded();
             finish();
@@ -136,6 +158,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
           (error: unknown) => {
             // The other branches come to their end first: none is left running unattended.
             atWork -= 1;
+            context.drain.ended();
             fault ??= { error };
             finish();
           },
@@ -154,12 +177,14 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
         else reject(fault.error);
       }
 
+      for (const nodeId of scheduler.running()) begin(nodeId);
       startReady();
       finish();
     });
   }
 
   function settle(nodeId: string, end: NodeEnd): void {
+    open.delete(nodeId);
     if ('failure' in end) {
       failure ??= end.failure;
       skip(scheduler.settle(nodeId, []));
@@ -192,7 +217,10 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     }
     const kept = options.kept?.[node.id];
     if (kept !== undefined) return keep(node, kept);
-    const gate = context.interactions.passGate();
+    // What waits already waits on, even while the execution is paused.
+    const left = options.state?.nodes[node.id];
+    if (left !== undefined) return goOn(node, left);
+    const gate = context.passGate();
     return gate === undefined ? enter(node) : gate.then(() => enter(node));
   }
 
@@ -205,8 +233,25 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
       if (!(error instanceof ExpressionError)) throw error;
       return fail(node, expressionFailure(node, error), { record: true });
     }
-    if (node.kind === 'operation') return runOperation(node, config);
-    const outcome = runControlNode(context, self, node, config);
+    return node.kind === 'operation' ? runOperation(node, config) : runControl(node, config);
+  }
+
+  function goOn(node: PlanNode, left: OpenNode): Promise<NodeEnd> | NodeEnd {
+    if (node.kind === 'control') return runControl(node, left.config, left);
+    if (left.kind !== 'held') throw new Error(`"${node.id}" can't go on as ${left.kind}.`);
+    return hold(node, left.config, left);
+  }
+
+  function runControl(
+    node: ControlPlanNode,
+    config: JsonObject,
+    left?: OpenNode,
+  ): NodeEnd | Promise<NodeEnd> {
+    const outcome = runControlNode(context, self, {
+      node,
+      config,
+      ...(left === undefined ? {} : { left }),
+    });
     if (!(outcome instanceof Promise)) return controlEnd(node, config, outcome);
     return outcome.then(
       (reached) => controlEnd(node, config, reached),
@@ -242,6 +287,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
     return context
       .atWork(() =>
         dispatchNode(node, nodeInput(node, config), {
+          attempts: context.attempts,
           retrying: (detail) =>
             set(node, 'retrying', { attempts: detail.attempt, error: detail.error }),
         }),
@@ -272,8 +318,9 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
   async function hold(
     node: OperationPlanNode,
     config: JsonObject,
-    { error, attempt }: NodeFailureDetail,
+    { error, attempt }: Pick<NodeFailureDetail, 'error' | 'attempt'>,
   ): Promise<NodeEnd> {
+    open.set(node.id, () => ({ kind: 'held', config, error, attempt }));
     set(node, 'unknown', { attempts: attempt, error });
     const resolution = await context.askResolution({ nodeId: node.id, iteration });
     switch (resolution.outcome) {
@@ -282,6 +329,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
       case 'not_sent':
         return fail(node, error, { attempts: attempt });
       case 'resend':
+        open.delete(node.id);
         set(node, 'running');
         return runOperation(node, config);
     }
@@ -333,38 +381,4 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
         return { ports: ['error'] };
     }
   }
-}
-
-/** Renders a node's config, except fields that are program text or graphs. */
-function renderConfig(node: PlanNode, scope: ExpressionScope): JsonObject {
-  const raw = node.rawFields ?? [];
-  return Object.fromEntries(
-    Object.entries(node.config).map(([field, value]) => [
-      field,
-      raw.includes(field) ? value : renderValue(value, scope, `/config/${field}`),
-    ]),
-  );
-}
-
-/** The body of a forEach stands in the plan already; repeating it in every row says nothing. */
-function loggedInput(node: PlanNode, config: JsonObject): JsonObject {
-  const raw = node.rawFields ?? [];
-  return Object.fromEntries(Object.entries(config).filter(([field]) => !raw.includes(field)));
-}
-
-function expressionFailure(node: PlanNode, error: ExpressionError): ExecutionError {
-  return {
-    code: error.code,
-    message: `"${node.name}" couldn’t be prepared: ${error.message}`,
-    nodeId: node.id,
-    details: { pointer: error.pointer },
-  };
-}
-
-function lostAttempt(node: PlanNode): ExecutionError {
-  return {
-    code: 'attempt_lost',
-    message: `"${node.name}" was begun several times and its worker never reported back. Look at the workers’ logs for what ended them.`,
-    nodeId: node.id,
-  };
 }

@@ -2,7 +2,8 @@
  * What reaches a run from outside: resolutions of unknown sends, approvals, events, pause and
  * resume. Handlers only note what came; the nodes that wait look at the notes. No IO.
  */
-import { ApplicationFailure, condition } from '@temporalio/workflow';
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { InteractionsState } from './continuation.ts';
 import type { DecideApprovalInput, EventSignalInput, ResolveNodeInput } from './contract.ts';
 import type { Json } from './graph/json.ts';
 
@@ -18,13 +19,16 @@ interface Place {
 function createQuestions<Answer extends Place>(codes: {
   readonly none: string;
   readonly done: string;
+  /** Questions of an earlier run of the same execution. */
+  readonly open?: readonly (readonly [string, Answer | null])[] | undefined;
 }) {
-  const open = new Map<string, Answer | null>();
+  const open = new Map<string, Answer | null>(codes.open ?? []);
   const keyOf = ({ nodeId, iteration }: Place): string => `${nodeId}\n${iteration}`;
 
   return {
+    /** Asking again changes nothing: an answer that came meanwhile stays. */
     ask(place: Place): void {
-      open.set(keyOf(place), null);
+      if (!open.has(keyOf(place))) open.set(keyOf(place), null);
     },
     withdraw(place: Place): void {
       open.delete(keyOf(place));
@@ -33,6 +37,7 @@ function createQuestions<Answer extends Place>(codes: {
       return open.get(keyOf(place)) ?? null;
     },
     pending: (): number => open.size,
+    state: (): readonly (readonly [string, Answer | null])[] => [...open],
     answer(given: Answer): void {
       open.set(keyOf(given), given);
     },
@@ -57,19 +62,25 @@ function createQuestions<Answer extends Place>(codes: {
 
 export type Interactions = ReturnType<typeof createInteractions>;
 
-export function createInteractions() {
-  const events: EventSignalInput[] = [];
-  let paused = false;
+/** @param left what an earlier run of the same execution had received and not used */
+export function createInteractions(left?: InteractionsState) {
+  const events: EventSignalInput[] = [...(left?.events ?? [])];
+  let paused = left?.paused ?? false;
+
+  const resolutions = createQuestions<ResolveNodeInput>({
+    none: 'not_unknown',
+    done: 'already_resolved',
+    open: left?.resolutions,
+  });
+  const approvals = createQuestions<DecideApprovalInput>({
+    none: 'not_waiting',
+    done: 'already_decided',
+    open: left?.approvals,
+  });
 
   return {
-    resolutions: createQuestions<ResolveNodeInput>({
-      none: 'not_unknown',
-      done: 'already_resolved',
-    }),
-    approvals: createQuestions<DecideApprovalInput>({
-      none: 'not_waiting',
-      done: 'already_decided',
-    }),
+    resolutions,
+    approvals,
 
     receive(event: EventSignalInput): void {
       events.push(event);
@@ -86,9 +97,12 @@ export function createInteractions() {
       paused = next;
     },
     isPaused: (): boolean => paused,
-    /** @returns undefined where the way is free; while the run is paused, what to wait for */
-    passGate(): Promise<void> | undefined {
-      return paused ? condition(() => !paused) : undefined;
-    },
+
+    state: (): InteractionsState => ({
+      events,
+      paused,
+      resolutions: resolutions.state(),
+      approvals: approvals.state(),
+    }),
   };
 }

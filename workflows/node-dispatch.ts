@@ -16,6 +16,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { NodeFailureDetail, RunNodeInput, RunNodeResult } from './activity-contract.ts';
+import type { Attempts } from './attempts.ts';
 import { TASK_QUEUES } from './contract.ts';
 import type { OperationPlanNode } from './graph/plan-types.ts';
 
@@ -29,9 +30,10 @@ const HEARTBEAT_TIMEOUT_MS = 10_000;
 const CRASH_ALLOWANCE = 3;
 const LEDGER_BACKOFF_MS = { first: 1_000, most: 30_000 };
 
-export interface DispatchObserver {
+export interface DispatchContext {
   /** An attempt failed and another one follows. */
   retrying(detail: NodeFailureDetail): void;
+  readonly attempts: Attempts;
 }
 
 /**
@@ -41,13 +43,19 @@ export interface DispatchObserver {
 export async function dispatchNode(
   node: OperationPlanNode,
   input: RunNodeInput,
-  observer: DispatchObserver,
+  context: DispatchContext,
 ): Promise<RunNodeResult> {
+  const { attempts } = context;
   let local = node.dispatch === 'local';
   let ledgerBackoffMs = LEDGER_BACKOFF_MS.first;
   for (;;) {
     try {
-      return local ? await runLocal(node, input) : await runQueued(node, input);
+      if (!local) return await attempts.queued(() => runQueued(node, input));
+      const place = attempts.takeLocal();
+      if (place === true || (place !== false && (await place))) {
+        return await attempts.local(() => runLocal(node, input));
+      }
+      local = false;
     } catch (error) {
       if (isCancellation(error)) throw error;
       const detail = failureDetail(error);
@@ -60,7 +68,7 @@ export async function dispatchNode(
       if (!local || (detail !== undefined && detail.verdict !== 'retry')) throw error;
       local = false;
       if (detail !== undefined) {
-        observer.retrying(detail);
+        context.retrying(detail);
         await sleep(detail.retryAfterMs, { summary: `${node.name}: next attempt` });
       }
     }

@@ -10,6 +10,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  continueAsNew,
   defineQuery,
   defineSignal,
   defineUpdate,
@@ -19,6 +20,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { ExecutionEnd } from './activity-contract.ts';
+import { continuedFrom, restoreUndoable } from './continued-state.ts';
 import {
   DECIDE_APPROVAL_UPDATE,
   type DecideApprovalInput,
@@ -35,7 +37,8 @@ import {
   STATE_QUERY,
 } from './contract.ts';
 import { createProgress } from './execution-progress.ts';
-import { createGraphRun } from './graph-run.ts';
+import type { ExecutionPlan } from './graph/plan-types.ts';
+import { createGraphRun, type GraphRun } from './graph-run.ts';
 import { createInteractions } from './interactions.ts';
 import { book, createRunContext, type RunContext } from './run-context.ts';
 
@@ -47,37 +50,42 @@ const resumeUpdate = defineUpdate<void>(RESUME_UPDATE);
 const eventSignal = defineSignal<[EventSignalInput]>(EVENT_SIGNAL);
 
 export async function runAutomation(input: RunAutomationInput): Promise<RunAutomationResult> {
-  const { plan } = input;
-  const progress = createProgress(plan, { now: () => Date.now(), changed: setCurrentDetails });
-  const context = createRunContext(input, progress, createInteractions());
+  const { plan, continued } = input;
+  const options = { now: () => Date.now(), changed: setCurrentDetails };
+  const progress = createProgress(plan, options, continued?.progress);
+  const context = createRunContext(input, progress, createInteractions(continued?.interactions));
   answerFromOutside(context);
   const run = createGraphRun(context, {
     graph: plan,
     iteration: '',
     ...(input.kept === undefined ? {} : { kept: input.kept }),
+    ...(continued === undefined ? {} : { state: continued.graph }),
   });
+  if (continued !== undefined) restoreUndoable(context, run, continued.undoable);
 
   const whole = new CancellationScope();
+  const deadline = continued?.deadline ?? deadlineOf(plan);
   let isLate = false;
-  let failure: ExecutionError | null;
+  let outcome: ExecutionError | null | 'at rest';
   try {
-    failure = await whole.run(async () => {
-      if (plan.timeoutMs === undefined) return run.run();
+    outcome = await whole.run(async () => {
+      if (deadline === null) return runUntilRest(context, run);
       // The timer is left behind on purpose: the workflow's end removes it. Cancelled with the
       // execution it has nothing to say, and nobody waits for it to say so.
-      sleep(plan.timeoutMs, { summary: 'Time limit of the execution' }).then(
+      sleep(Math.max(1, deadline - Date.now()), { summary: 'Time limit of the execution' }).then(
         () => {
           isLate = true;
           whole.cancel();
         },
         () => undefined,
       );
-      return CancellationScope.cancellable(() => run.run());
+      return CancellationScope.cancellable(() => runUntilRest(context, run));
     });
   } catch (error) {
     if (!isCancellation(error)) throw error;
-    skipPending(context);
+    context.drain.dismiss();
     await takeBack(context);
+    skipPending(context);
     if (isLate) {
       const reason = {
         code: 'execution_timed_out',
@@ -90,15 +98,37 @@ export async function runAutomation(input: RunAutomationInput): Promise<RunAutom
     throw new CancelledFailure('The execution was cancelled.');
   }
 
-  if (failure !== null) {
+  if (outcome === 'at rest') {
+    const next = continuedFrom(context, run, deadline);
+    return continueAsNew<typeof runAutomation>({ ...input, continued: next });
+  }
+  context.drain.dismiss();
+  if (outcome !== null) {
     await takeBack(context);
     skipPending(context);
-    await end(context, { status: 'failed', result: null, error: failure });
-    throw ApplicationFailure.nonRetryable(failure.message, failure.code, failure);
+    await end(context, { status: 'failed', result: null, error: outcome });
+    throw ApplicationFailure.nonRetryable(outcome.message, outcome.code, outcome);
   }
   const result = run.result();
   await end(context, { status: 'succeeded', result, error: null });
   return { status: 'succeeded', result };
+}
+
+/** Runs the graph until it ends, or until the run is at rest to go on as a new one. */
+function runUntilRest(
+  { drain }: RunContext,
+  run: GraphRun,
+): Promise<ExecutionError | null | 'at rest'> {
+  return Promise.race([
+    run.run(),
+    // Not cancelled with the rest: a cancelled graph comes to its end first.
+    CancellationScope.nonCancellable(() => drain.untilAtRest()).then(() => 'at rest' as const),
+  ]);
+}
+
+/** @returns when the execution's time is up, as its first run sees it; null without a limit */
+function deadlineOf({ timeoutMs }: ExecutionPlan): number | null {
+  return timeoutMs === undefined ? null : Date.now() + timeoutMs;
 }
 
 function answerFromOutside(context: RunContext): void {

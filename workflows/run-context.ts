@@ -1,8 +1,10 @@
 /** What all graphs of one execution share: its input, its progress, and the way to its books. */
 
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { condition, proxyLocalActivities, upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, proxyLocalActivities, upsertSearchAttributes } from '@temporalio/workflow';
 import type { ExecutionActivities } from './activity-contract.ts';
+import { createAttempts } from './attempts.ts';
+import { createDrain } from './continuation.ts';
 import type { ExecutionStatus, ResolveNodeInput, RunAutomationInput } from './contract.ts';
 import type { createProgress } from './execution-progress.ts';
 import type { ExpressionScope } from './graph/expressions.ts';
@@ -10,6 +12,7 @@ import type { Json } from './graph/json.ts';
 import type { PlanNode } from './graph/plan-types.ts';
 import type { GraphRun } from './graph-run.ts';
 import type { Interactions } from './interactions.ts';
+import { PATCHES } from './patches.ts';
 
 const statusAttribute = defineSearchAttributeKey('MasarStatus', SearchAttributeType.KEYWORD);
 
@@ -18,6 +21,9 @@ export const book = proxyLocalActivities<ExecutionActivities>({
   startToCloseTimeout: '10s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
+
+/** Above this many the rows of control nodes are written by themselves. */
+const MOST_PENDING_RECORDS = 200;
 
 export interface Undoable {
   readonly run: GraphRun;
@@ -32,13 +38,15 @@ export function createRunContext(
   interactions: Interactions,
 ) {
   const { executionId, plan } = input;
-  const vars: Record<string, Json> = {};
+  const { continued } = input;
+  const drain = createDrain();
+  const vars: Record<string, Json> = { ...continued?.vars };
   const undoable: Undoable[] = [];
-  let isFirst = true;
+  let isFirst = continued?.hasStarted !== true;
   let waiting = 0;
   let active = 0;
-  let shown: ExecutionStatus = 'running';
-  let hasResponded = false;
+  let shown: ExecutionStatus = continued?.shown ?? 'running';
+  let hasResponded = continued?.hasResponded ?? false;
 
   /** What the execution does as a whole, from what its nodes do. */
   function statusNow(): 'running' | 'waiting' | 'paused' | 'unknown' {
@@ -55,10 +63,23 @@ export function createRunContext(
     await book['execution.status']({ executionId, status, records: progress.takeRecords() });
   }
 
+  async function writeRecords(): Promise<void> {
+    drain.began();
+    try {
+      const records = progress.takeRecords();
+      await book['execution.status']({ executionId, status: statusNow(), records });
+    } finally {
+      drain.ended();
+    }
+  }
+
   return {
     input,
     progress,
     interactions,
+    drain,
+    /** How many first attempts run where. */
+    attempts: createAttempts(),
     vars,
     /** Effects that may have to be taken back, in the order in which they took place. */
     undoable,
@@ -72,6 +93,15 @@ export function createRunContext(
       workflow: { id: plan.workflowId, name: plan.name },
       vars,
     }),
+
+    /** @returns undefined where a node may start; while none may, what to wait for */
+    passGate(): Promise<unknown> | undefined {
+      const isOpen = (): boolean => !interactions.isPaused() && !drain.isDraining();
+      return isOpen() ? undefined : drain.parkUntil(isOpen);
+    },
+
+    /** What a new run of the execution needs to know, besides where its graph and its nodes are. */
+    flags: () => ({ shown, hasStarted: !isFirst, hasResponded }),
 
     /** True for the first node that calls a connector: its start shows the execution as running. */
     takeFirst(): boolean {
@@ -106,15 +136,28 @@ export function createRunContext(
       return shown === 'running' && statusNow() === 'waiting' ? showStatus() : undefined;
     },
 
-    /** Shows the execution as waiting while a node waits and no other one is at work. */
+    /**
+     * Shows the execution as waiting while a node waits and no other one is at work.
+     * @param wait is to count its waiting with `drain`
+     */
     async whileWaiting<T>(wait: () => Promise<T>): Promise<T> {
       waiting += 1;
       try {
-        await showStatus();
+        // A run that goes on where another stopped shows only what has changed.
+        if (continued === undefined || statusNow() !== shown) await showStatus();
         return await wait();
       } finally {
         waiting -= 1;
       }
+    },
+
+    /**
+     * Writes the rows of control nodes once there are many, so that a graph of nothing else keeps
+     * neither all of them nor its workflow task. @returns undefined where there are few
+     */
+    flushRecords(): Promise<void> | undefined {
+      if (progress.pendingRecords() < MOST_PENDING_RECORDS) return undefined;
+      return patched(PATCHES.flushedRecords) ? writeRecords() : undefined;
     },
 
     /** Holds a node until somebody says what became of its send. */
@@ -124,8 +167,8 @@ export function createRunContext(
     }): Promise<ResolveNodeInput> {
       const { resolutions } = interactions;
       resolutions.ask(place);
-      await showStatus();
-      await condition(() => resolutions.answerTo(place) !== null);
+      if (continued === undefined || statusNow() !== shown) await showStatus();
+      await drain.parkUntil(() => resolutions.answerTo(place) !== null);
       const resolution = resolutions.answerTo(place);
       if (resolution === null) throw new Error('A resolution was lost.');
       await book['execution.resolve']({

@@ -72,6 +72,8 @@ export interface StackOptions {
   /** False: the test runs the emulators itself, to let them fail (support/emulators.ts). */
   readonly emulators?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another Temporal than that of the whole test run (host:port). */
+  readonly temporalAddress?: string;
 }
 
 /** Where the Temporal of the whole test run is. */
@@ -82,7 +84,7 @@ export function temporalAddress(): string {
 }
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const address = temporalAddress();
+  const address = options.temporalAddress ?? temporalAddress();
   const [{ url, database, drop }, namespace, port] = await Promise.all([
     createTestDatabase(),
     createTestNamespace(address),
