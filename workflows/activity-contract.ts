@@ -70,6 +70,8 @@ export interface RunNodeInput {
 export interface RunNodeResult {
   readonly output: Json;
   readonly attempt: number;
+  /** Characters of the output's JSON, where they are many. */
+  readonly size?: number;
 }
 
 /**
