@@ -43,6 +43,7 @@ export interface RegisteredOperation {
 /** Of one attempt, in the node's own log. */
 const MAX_LOG_LINES = 200;
 const HEARTBEAT_MS = 3_000;
+const WORTH_TELLING = { characters: 4_000, ms: 500 } as const;
 /** Attempts that dying workers may burn on top of the node's own. */
 const CRASH_ALLOWANCE = 3;
 /** A finished effect that can't be recorded is retried this long before the attempt is given up. */
@@ -60,7 +61,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     const begun = await begin(input);
     switch (begun.state) {
       case 'recorded':
-        return { output: begun.output, attempt: begun.attempt };
+        return { output: begun.output, attempt: begun.attempt, ...measures(begun.output, 0) };
       case 'failed':
         throw recordedFailure(begun.attempt, begun.error);
       case 'closed':
@@ -72,6 +73,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     const { attempt } = begun;
     const heartbeat = startHeartbeat();
     const logs: NodeLogLine[] = [];
+    const begunAt = Date.now();
     /** Whether an earlier attempt may have acted, as far as is known by now. */
     let wasInDoubt = begun.state === 'in_doubt';
     let stage: 'before' | 'acting' | 'after' = 'before';
@@ -117,7 +119,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
           { attempt, logs },
           { status: 'succeeded', output: value, port: 'success' },
         );
-        return { output: value, attempt };
+        return { output: value, attempt, ...measures(value, Date.now() - begunAt) };
       } finally {
         limit.release();
       }
@@ -285,6 +287,15 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
       }
     }
   }
+}
+
+/** What the workflow limits its tasks by, where it is worth telling. */
+function measures(output: Json, ms: number): Pick<RunNodeResult, 'size' | 'ms'> {
+  const size = JSON.stringify(output).length;
+  return {
+    ...(size >= WORTH_TELLING.characters ? { size } : {}),
+    ...(ms >= WORTH_TELLING.ms ? { ms } : {}),
+  };
 }
 
 function parseInput(manifest: OperationManifest, input: RunNodeInput): unknown {

@@ -70,8 +70,10 @@ export interface RunNodeInput {
 export interface RunNodeResult {
   readonly output: Json;
   readonly attempt: number;
-  /** Characters of the output's JSON, where they are many. */
+  /** Characters of the output's JSON, where they are more than a few thousand. */
   readonly size?: number;
+  /** How long the attempt took, where that was more than half a second. */
+  readonly ms?: number;
 }
 
 /**

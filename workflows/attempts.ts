@@ -6,35 +6,35 @@
  * they begin anew; and only the next one tells of cancellations and that the history is long. Queued
  * attempts count as pending in the server, which refuses more than 2,000 of a run.
  */
-import { patched, sleep, workflowInfo } from '@temporalio/workflow';
+import { patched, sleep } from '@temporalio/workflow';
+import type { RunNodeResult } from './activity-contract.ts';
 import { PATCHES } from './patches.ts';
 
 const MOST_LOCAL = 20;
 const MOST_QUEUED = 450;
 /** First attempts that take longer don't let others wait for their places. */
 const SLOW_MS = 1_000;
-/** What one task takes on: attempts, characters of their results, and time. */
+/** What is done without a new task: attempts, characters of their results, time of slow ones. */
 const TASK = { attempts: 100, characters: 1_000_000, ms: 3_000 } as const;
 
 export type Attempts = ReturnType<typeof createAttempts>;
 
-export function createAttempts() {
+/**
+ * Decides by what the attempts themselves report, never by the clock or the length of the history:
+ * after a task that took long those differ in a replay.
+ * @param taskBegan called once a new task has begun
+ */
+export function createAttempts(taskBegan: () => void) {
   const local = createPlaces(MOST_LOCAL);
   const queued = createPlaces(MOST_QUEUED);
   let isSlow = false;
-  let task = { historyLength: -1, begun: 0, attempts: 0, characters: 0 };
+  let done = { attempts: 0, characters: 0, ms: 0 };
   /** While the task comes to its end, what to wait for. */
   let pause: Promise<void> | undefined;
 
   function isTaskFull(): boolean {
-    const { historyLength } = workflowInfo();
-    if (historyLength !== task.historyLength) {
-      task = { historyLength, begun: Date.now(), attempts: 0, characters: 0 };
-    }
     return (
-      task.attempts >= TASK.attempts ||
-      task.characters >= TASK.characters ||
-      (task.attempts > 0 && Date.now() - task.begun >= TASK.ms)
+      done.attempts >= TASK.attempts || done.characters >= TASK.characters || done.ms >= TASK.ms
     );
   }
 
@@ -43,7 +43,9 @@ export function createAttempts() {
     try {
       await local.untilEmpty();
       await sleep(1, { summary: 'Saves what was done' });
+      taskBegan();
     } finally {
+      done = { attempts: 0, characters: 0, ms: 0 };
       pause = undefined;
     }
   }
@@ -65,7 +67,7 @@ export function createAttempts() {
     if ((pause !== undefined || isTaskFull()) && patched(PATCHES.limitedAttempts)) {
       return takeLater();
     }
-    task.attempts += 1;
+    done.attempts += 1;
     if (!local.isFull() || !patched(PATCHES.limitedAttempts)) {
       local.take();
       return true;
@@ -78,25 +80,28 @@ export function createAttempts() {
     takeLocal,
 
     /** Runs an attempt in the place that was taken for it. */
-    local<T extends { readonly size?: number }>(attempt: () => Promise<T>): Promise<T> {
-      const begun = Date.now();
-      const done = (result?: T): void => {
-        isSlow = Date.now() - begun > SLOW_MS;
-        task.characters += result?.size ?? 0;
-        local.leave();
-      };
+    local(attempt: () => Promise<RunNodeResult>): Promise<RunNodeResult> {
       const running = attempt();
-      running.then(done, () => done());
+      running.then(
+        ({ size = 0, ms = 0 }) => {
+          isSlow = ms >= SLOW_MS;
+          done.characters += size;
+          if (isSlow) done.ms += ms;
+          local.leave();
+        },
+        () => local.leave(),
+      );
       return running;
     },
 
-    async queued<T>(attempt: () => Promise<T>): Promise<T> {
+    async queued(attempt: () => Promise<RunNodeResult>): Promise<RunNodeResult> {
       if (queued.isFull() && patched(PATCHES.limitedAttempts)) await queued.wait();
       else queued.take();
       try {
         return await attempt();
       } finally {
         queued.leave();
+        taskBegan();
       }
     },
   };

@@ -100,11 +100,11 @@ export function createDrain() {
   let children = 0;
   let isDismissed = false;
 
+  let isSuggested = false;
+  let isPressing = false;
+
   function isDraining(): boolean {
-    if (isDismissed) return false;
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (!continueAsNewSuggested) return false;
-    if (children > 0 && historyLength < MOST_EVENTS_WITH_CHILDREN) return false;
+    if (!isSuggested || isDismissed || (children > 0 && !isPressing)) return false;
     return patched(PATCHES.continueAsNew);
   }
 
@@ -114,6 +114,17 @@ export function createDrain() {
 
   return {
     isDraining,
+
+    /**
+     * Looks whether the server suggests a new run. Asked for only after an event that a replay meets
+     * in the same workflow task, which the end of a local attempt in a long task is not.
+     */
+    look: (): void => {
+      const { continueAsNewSuggested, historyLength } = workflowInfo();
+      isSuggested ||= continueAsNewSuggested;
+      isPressing ||= historyLength >= MOST_EVENTS_WITH_CHILDREN;
+    },
+
     /** The graph has ended: what follows needs no new run. */
     dismiss: (): void => {
       isDismissed = true;
@@ -127,8 +138,9 @@ export function createDrain() {
     childBegan: (): void => {
       children += 1;
     },
-    childEnded: (): void => {
+    childEnded(): void {
       children -= 1;
+      this.look();
     },
 
     /** Counts what is under way as only waiting until the promise settles. */

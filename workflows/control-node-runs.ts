@@ -136,6 +136,7 @@ async function runWait(
     run.leaveOpen(node.id, () => ({ kind: 'wait', config, until: at }));
     showWaiting(context, run, begun);
     await context.whileWaiting(() => context.drain.park(sleep(remaining, { summary: node.name })));
+    context.drain.look();
   }
   return { output: { until: new Date(at).toISOString() }, port: 'success' };
 }
@@ -243,7 +244,7 @@ async function runSubworkflow(
   const { input } = context;
   const { trigger, plan } = input;
   // It may take weeks, in which nothing else would say where the execution is.
-  if (config.wait !== false) showWaiting(context, run, node);
+  if (config.wait !== false) showWaiting(context, run, { node, config });
   const answer = await book['execution.prepareSubworkflow']({
     projectId: input.projectId,
     parentExecutionId: input.executionId,

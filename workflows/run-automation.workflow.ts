@@ -137,12 +137,17 @@ function answerFromOutside(context: RunContext): void {
   setHandler(stateQuery, () => progress.state());
   setHandler(resolveNodeUpdate, resolutions.answer, { validator: resolutions.validate });
   setHandler(decideApprovalUpdate, approvals.answer, { validator: approvals.validate });
-  setHandler(eventSignal, interactions.receive);
+  setHandler(eventSignal, (event) => {
+    context.drain.look();
+    interactions.receive(event);
+  });
   setHandler(pauseUpdate, async () => {
+    context.drain.look();
     interactions.setPaused(true);
     await context.showStatus();
   });
   setHandler(resumeUpdate, async () => {
+    context.drain.look();
     interactions.setPaused(false);
     await context.showStatus();
   });

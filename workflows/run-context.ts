@@ -79,7 +79,7 @@ export function createRunContext(
     interactions,
     drain,
     /** How many first attempts run where. */
-    attempts: createAttempts(),
+    attempts: createAttempts(drain.look),
     vars,
     /** Effects that may have to be taken back, in the order in which they took place. */
     undoable,
