@@ -1,6 +1,9 @@
 /** Reads the text of a definition that is to be imported. Pure. */
 import { type Definition, definitionSchema } from '../workflows/graph/definition.ts';
 import { readYaml, type TextFormat, type TextPlace } from '../workflows/graph/definition-text.ts';
+import { importN8n } from './n8n-import/import-n8n.ts';
+import { looksLikeN8n, type N8nWorkflow, n8nWorkflowSchema } from './n8n-import/n8n-workflow.ts';
+import type { ReportItem } from './n8n-import/translation.ts';
 import { ApiError, type ProblemIssue } from './problem.ts';
 import { parseJson, requireStorable } from './request-body.ts';
 import { type TextBody, YAML_TYPE } from './text-body.ts';
@@ -74,4 +77,50 @@ function located(issue: ProblemIssue, { placeOf }: TextReading): ProblemIssue {
   return place === undefined
     ? issue
     : { ...issue, ...place, message: `Line ${place.line}: ${issue.message}` };
+}
+
+export interface ImportReading {
+  readonly definition: Definition;
+  readonly format: TextFormat | 'n8n';
+  /** What of an n8n workflow could not be carried over as it was. */
+  readonly report: readonly ReportItem[];
+}
+
+/**
+ * Reads a definition, or what n8n exported.
+ * @throws ApiError as `readText` and `readDefinition`
+ */
+export function readImport(
+  body: TextBody,
+  asked: {
+    readonly format?: TextFormat | 'n8n' | undefined;
+    readonly workflowId?: string | undefined;
+  },
+): ImportReading {
+  const { format, workflowId } = asked;
+  const reading = readText(body, format === 'n8n' ? undefined : format);
+  const isN8n = format === 'n8n' || (format === undefined && looksLikeN8n(reading.value));
+  if (!isN8n) {
+    return { definition: readDefinition(reading, workflowId), format: reading.format, report: [] };
+  }
+  const { definition, report } = importN8n(readN8n(reading.value), workflowId);
+  const translated = { ...reading, value: definition, placeOf: () => undefined };
+  return { definition: readDefinition(translated, workflowId), format: 'n8n', report };
+}
+
+function readN8n(value: unknown): N8nWorkflow {
+  if (Array.isArray(value) && value.length > 1) {
+    throw new ApiError(
+      'invalid_definition',
+      `The file holds ${value.length} n8n workflows. Import them one by one.`,
+    );
+  }
+  const parsed = n8nWorkflowSchema.safeParse(Array.isArray(value) ? value[0] : value);
+  if (parsed.success) return parsed.data;
+  const issues = toIssues(parsed.error.issues);
+  throw new ApiError(
+    'invalid_definition',
+    `This is not a workflow that n8n exported: ${issues.map(({ message }) => message).join(' ')}`,
+    { issues },
+  );
 }

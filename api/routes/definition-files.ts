@@ -5,7 +5,7 @@ import type { DefinitionVersionRepository } from '../../db/repositories/definiti
 import type { DefinitionRepository, StoredDefinition } from '../../db/repositories/definitions.ts';
 import { type Definition, workflowIdSchema } from '../../workflows/graph/definition.ts';
 import { TEXT_FORMATS, writeDefinition } from '../../workflows/graph/definition-text.ts';
-import { readDefinition, readText } from '../definition-reading.ts';
+import { readImport } from '../definition-reading.ts';
 import { draftSchema, toDraft, workflowParams } from '../definition-view.ts';
 import { type Endpoint, endpoint, rawEndpoint } from '../endpoint.ts';
 import { ApiError } from '../problem.ts';
@@ -17,9 +17,28 @@ const MEDIA_TYPES = { json: 'application/json', yaml: 'application/yaml' } as co
 const MAX_RENAMES = 100;
 const MAX_ID_LENGTH = 128;
 
-const importedSchema = draftSchema.extend({
-  format: z.enum(TEXT_FORMATS).meta({ description: 'What the text was read as' }),
-});
+const IMPORT_FORMATS = [...TEXT_FORMATS, 'n8n'] as const;
+
+const reportItemSchema = z
+  .object({
+    severity: z.enum(['info', 'warning', 'error']).meta({
+      description: '`error`: it does not work before a person has mended it',
+    }),
+    n8nNode: z.string().nullable().meta({ description: 'null: it concerns the whole workflow' }),
+    field: z.string().optional(),
+    message: z.string(),
+    suggestion: z.string(),
+  })
+  .meta({ id: 'ImportReportItem' });
+
+const importedSchema = draftSchema
+  .extend({
+    format: z.enum(IMPORT_FORMATS).meta({ description: 'What the text was read as' }),
+    report: z.array(reportItemSchema).meta({
+      description: 'What of an n8n workflow could not be carried over as it was',
+    }),
+  })
+  .meta({ id: 'ImportedWorkflow' });
 
 export interface DefinitionFileDeps {
   readonly definitions: DefinitionRepository;
@@ -71,12 +90,13 @@ export function definitionFileRoutes(deps: DefinitionFileDeps): Endpoint[] {
       tag,
       summary: 'Create or replace a draft from a file',
       description:
-        'Takes what export gives, in JSON or YAML. A draft may be imported with issues; publishing refuses them.',
+        'Takes what export gives, in JSON or YAML, and workflows that n8n exported. A draft may be imported with issues; publishing refuses them. What of an n8n workflow has no certain counterpart is told in `report`.',
       idempotency: 'stored',
       problems: [409],
       query: z.object({
-        format: z.enum(TEXT_FORMATS).optional().meta({
-          description: 'How to read the body; by its content type where left out',
+        format: z.enum(IMPORT_FORMATS).optional().meta({
+          description:
+            'How to read the body; by its content type where left out, and what looks like n8n’s is taken for it',
         }),
         workflowId: workflowIdSchema
           .optional()
@@ -93,10 +113,9 @@ export function definitionFileRoutes(deps: DefinitionFileDeps): Endpoint[] {
         201: { description: 'The new draft', schema: importedSchema },
       },
     }).handledBy(async ({ caller, query, body }) => {
-      const reading = readText(body, query.format);
-      const definition = readDefinition(reading, query.workflowId);
+      const { definition, format, report } = readImport(body, query);
       const { stored, isNew } = await save(caller, definition, query.ifExists);
-      const answer = { ...toDraft(stored, catalog), format: reading.format };
+      const answer = { ...toDraft(stored, catalog), format, report: [...report] };
       return isNew ? { status: 201, body: answer } : { status: 200, body: answer };
     }),
   ];

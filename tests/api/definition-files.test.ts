@@ -102,6 +102,49 @@ describe('export and import', () => {
   });
 });
 
+test('an n8n workflow is imported, with a report of what could not be carried over', async () => {
+  const n8n = {
+    name: 'From n8n',
+    nodes: [
+      { name: 'Hook', type: 'n8n-nodes-base.webhook', typeVersion: 2, parameters: { path: 'a' } },
+      {
+        name: 'Mail',
+        type: 'n8n-nodes-base.emailSend',
+        typeVersion: 2,
+        parameters: {
+          fromEmail: 'a@b.example',
+          toEmail: '={{ $json.body.email }}',
+          subject: '={{ $json.body.list.map(x => x.y) }}',
+          emailFormat: 'text',
+          text: 'Hi',
+        },
+      },
+    ],
+    connections: { Hook: { main: [[{ node: 'Mail', type: 'main', index: 0 }]] } },
+  };
+  const { status, body } = await importText(JSON.stringify(n8n), 'application/json');
+  expect(status).toBe(201);
+  expect(body).toMatchObject({ workflowId: 'from-n8n', format: 'n8n', isActive: false });
+  expect(body.report).toContainEqual(
+    expect.objectContaining({ severity: 'error', n8nNode: 'Mail', field: 'subject' }),
+  );
+  expect(body.issues).toEqual([
+    expect.objectContaining({ code: 'unknown_reference', pointer: '/nodes/0/config/subject' }),
+  ]);
+  const refused = await api.send('POST', '/api/workflows/from-n8n/publish');
+  expect(refused).toMatchObject({ status: 422, body: { error: 'invalid_definition' } });
+  const read = await api.send('GET', '/api/workflows/from-n8n');
+  expect(read.body.nodes[0].config.to).toBe('{{ trigger.body.email }}');
+  expect(read.body.triggers).toEqual([{ type: 'webhook', auth: 'token' }]);
+
+  const empty = await importText('{"nodes":[]}', 'application/json', '?format=n8n');
+  expect(empty).toMatchObject({ status: 422, body: { error: 'invalid_definition' } });
+  const several = await importText(JSON.stringify([n8n, n8n]), 'application/json', '?format=n8n');
+  expect(several.body.message).toContain('Import them one by one');
+  const named = await importText(JSON.stringify([n8n]), 'application/json', '?workflowId=n8n-2');
+  expect(named).toMatchObject({ status: 201, body: { workflowId: 'n8n-2' } });
+});
+
 describe('versions', () => {
   test('are read, compared and taken up again', async () => {
     await api.send('POST', '/api/workflows', chain('v', 1));
