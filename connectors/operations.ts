@@ -6,6 +6,7 @@ import { createCsvOperations } from './csv/execute.ts';
 import { createEmailOperations } from './email/execute.ts';
 import { createGoogleCheck } from './google/check-credential.ts';
 import { createGoogleSheetsOperations } from './google-sheets/execute.ts';
+import { createHttpCheck } from './http/check-credential.ts';
 import { createHttpOperations } from './http/execute.ts';
 import { createJsonOperations } from './json/execute.ts';
 import { createOpenaiCheck } from './openai/check-credential.ts';
@@ -88,6 +89,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       ['slack', createSlackCheck(deps.outbound)],
       ['google', createGoogleCheck(deps.outbound)],
       ['openai', createOpenaiCheck(deps.outbound)],
+      ['http', createHttpCheck(deps.outbound)],
       ['postgres', postgres.check],
     ]),
     close: async () => {
