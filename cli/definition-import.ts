@@ -6,7 +6,13 @@ import { draftSchema } from './api-schemas.ts';
 import type { DefinitionFile } from './definition-file.ts';
 import { OperatorError } from './local-process.ts';
 
-const reportItemSchema = z.looseObject({ node: z.string().optional(), message: z.string() });
+const reportItemSchema = z.looseObject({
+  severity: z.string(),
+  /** Null: it concerns the whole workflow. */
+  n8nNode: z.string().nullable(),
+  message: z.string(),
+  suggestion: z.string(),
+});
 
 const importedSchema = draftSchema.extend({
   format: z.string(),

@@ -17,14 +17,15 @@ import { createNodeProgress } from '../node-progress.ts';
 import { shortTime, table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { contextOf, type Ended, examples } from './command.ts';
-
-const pathOf = (executionId: string): string =>
-  `/api/executions/${encodeURIComponent(executionId)}`;
+import { addExecutionActs, executionPath } from './execution-acts.ts';
 
 export function addExecutionCommands(program: Command, ended: Ended): void {
-  const group = program.command('execution').description('runs: show, watch, cancel, retry, list');
+  const group = program
+    .command('execution')
+    .description('runs: show, watch, cancel, retry, decide, list');
   addReading(group, ended);
   addActs(group, ended);
+  addExecutionActs(group, ended);
   addList(group, ended);
 }
 
@@ -36,7 +37,9 @@ function addReading(group: Command, ended: Ended): void {
       .argument('<executionId>')
       .action(async (executionId: string, _options: unknown, command: Command) => {
         const context = contextOf(command);
-        const execution = await context.api().call('GET', pathOf(executionId), executionSchema);
+        const execution = await context
+          .api()
+          .call('GET', executionPath(executionId), executionSchema);
         context.result(execution, (terminal) => showExecution(terminal, execution));
         ended(0);
       }),
@@ -68,7 +71,7 @@ function addActs(group: Command, ended: Ended): void {
       .option('--reason <text>', 'why, for those who look at it later')
       .action(async (executionId: string, options: { reason?: string }, command: Command) => {
         const context = contextOf(command);
-        const path = `${pathOf(executionId)}/cancel`;
+        const path = `${executionPath(executionId)}/cancel`;
         const answer = await context.api().call('POST', path, statusSchema, { body: options });
         context.result(answer, (terminal) => terminal.line(`✓ ${executionId} is being cancelled`));
         ended(0);
@@ -91,9 +94,14 @@ function addActs(group: Command, ended: Ended): void {
         ): Promise<void> => {
           const context = contextOf(command);
           const api = context.api();
-          const accepted = await api.call('POST', `${pathOf(executionId)}/retry`, acceptedSchema, {
-            body: options.from === undefined ? {} : { fromNode: options.from },
-          });
+          const accepted = await api.call(
+            'POST',
+            `${executionPath(executionId)}/retry`,
+            acceptedSchema,
+            {
+              body: options.from === undefined ? {} : { fromNode: options.from },
+            },
+          );
           if (options.detach === true) {
             context.result(accepted, (terminal) => terminal.line(accepted.executionId));
             return ended(0);
@@ -139,6 +147,13 @@ function addList(group: Command, ended: Ended): void {
   );
 }
 
+/** What a person has to do before it goes on, by status. */
+const HINTS: Readonly<Record<string, string>> = {
+  paused: 'It is paused; "masar execution resume" lets it go on.',
+  unknown:
+    'It is not known whether a node has sent; look there, and tell with "masar execution resolve".',
+};
+
 /**
  * Follows an execution and shows its nodes.
  * @param options.pieces with --json, one line for each change instead of nothing until the end
@@ -159,7 +174,7 @@ export async function watch(
     return true;
   };
   let status = '';
-  progress.expect((await api.call('GET', pathOf(executionId), executionSchema)).nodes);
+  progress.expect((await api.call('GET', executionPath(executionId), executionSchema)).nodes);
   const execution = await followExecution(api, executionId, {
     onNode: (node) => {
       const news = isNews(`${node.nodeId}/${node.iteration}`, node);
@@ -168,13 +183,8 @@ export async function watch(
     },
     onExecution: (now) => {
       if (options.pieces && isNews('', now)) context.piece({ event: 'execution', ...now });
-      if (now.status !== status && (now.status === 'paused' || now.status === 'unknown')) {
-        terminal.line(
-          now.status === 'paused'
-            ? '  It is paused: POST …/resume lets it go on.'
-            : '  It is not known whether a node has sent: a person has to resolve that (POST …/nodes/{nodeId}/resolve).',
-        );
-      }
+      const hint = now.status === status ? undefined : HINTS[now.status];
+      if (hint !== undefined) terminal.line(`  ${hint}`);
       status = now.status;
     },
   });

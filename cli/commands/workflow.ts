@@ -86,9 +86,10 @@ function addFileCommands(group: Command, ended: Ended): void {
           context.result({ ...draft, publication: publication ?? null }, (terminal) => {
             terminal.line(`✓ ${draft.workflowId}: ${draft.name} (draft ${draft.draftVersion})`);
             showIssues(terminal, draft.issues);
-            if (report.length > 0) terminal.line('  Not carried over as it was:');
-            for (const { node, message } of report) {
-              terminal.line(`  - ${node === undefined ? '' : `${node}: `}${message}`);
+            for (const { severity, n8nNode, message, suggestion } of report) {
+              const sign = severity === 'error' ? '✗' : severity === 'warning' ? '!' : '·';
+              terminal.line(`  ${sign} ${n8nNode === null ? '' : `${n8nNode}: `}${message}`);
+              terminal.line(terminal.dim(`      → ${suggestion}`));
             }
             if (publication !== undefined) {
               terminal.line(`✓ published as version ${publication.version}`);

@@ -112,6 +112,44 @@ describe('masar execution', () => {
     await masar(['execution', 'cancel', second]);
   }, 60_000);
 
+  test('people pause, resume and decide; what waits for nobody is refused', async () => {
+    const started = await masar(['workflow', 'run', 'greet', '--lead', LEAD, '-d', '--json']);
+    const { executionId } = startedSchema.parse(started.json());
+    await stack.until('somebody is asked', async () => {
+      const { nodes } = await stack.execution(executionId);
+      return nodes.some(({ nodeId, status }) => nodeId === 'ask' && status === 'waiting');
+    });
+    const paused = await masar(['execution', 'pause', executionId]);
+    expect(paused.out).toContain('is paused');
+    const resumed = await masar(['execution', 'resume', executionId]);
+    expect(resumed.code).toBe(0);
+    const doubt = await masar(['execution', 'resolve', executionId, 'mail', '--as', 'sent']);
+    expect(doubt.code).toBe(1);
+    expect(doubt.err).toContain('only one whose status is unknown');
+    const approved = await masar(['execution', 'approve', executionId, 'ask', '--comment', 'نعم']);
+    expect(approved.code).toBe(0);
+    const ended = await stack.ended(executionId);
+    expect(ended.status).toBe('succeeded');
+    expect(ended.nodes.at(-1)).toMatchObject({ nodeId: 'ask', outputPort: 'approved' });
+    const late = await masar(['execution', 'reject', executionId, 'ask']);
+    expect(late.code).toBe(1);
+  }, 60_000);
+
+  test('signal lets a wait go on, with its data', async () => {
+    const waiting = `workflowId: waiting
+name: Waiting
+nodes: [{ id: pay, type: wait, config: { event: payment.received, timeout: 1h } }]
+`;
+    await masar(['workflow', 'import', '-', '--publish'], { input: waiting });
+    const started = await masar(['workflow', 'run', 'waiting', '-d', '--json']);
+    const { executionId } = startedSchema.parse(started.json());
+    const args = ['execution', 'signal', executionId, 'payment.received', '--data', '{"paid":7}'];
+    // An event that comes before the node waits for it is kept; before the run is there, it is not.
+    await stack.until('the event is taken', async () => (await masar(args)).code === 0);
+    const ended = await stack.ended(executionId);
+    expect(ended.nodes[0]).toMatchObject({ output: { data: { paid: 7 } } });
+  }, 60_000);
+
   test('run follows to the end, and its exit code is the result', async () => {
     const failing = {
       workflowId: 'failing',
