@@ -51,13 +51,14 @@ export function createAdmission(database: Knex) {
       });
     },
 
-    /** Keys that executions wait for. */
+    /** Keys that executions wait for although there is room. */
     async waiting(limit: number): Promise<readonly ConcurrencyKey[]> {
       const rows: { project_id: string; concurrency_key: string }[] = await database('executions')
-        .distinct('project_id', 'concurrency_key')
+        .select('project_id', 'concurrency_key')
         .whereNotNull('concurrency_key')
-        .whereNull('admitted_at')
         .whereRaw(OPEN)
+        .groupBy('project_id', 'concurrency_key')
+        .havingRaw(`count(*) > count(admitted_at) AND count(admitted_at) < max(concurrency_limit)`)
         .limit(limit);
       return rows.map((row) => ({ projectId: row.project_id, key: row.concurrency_key }));
     },

@@ -58,7 +58,8 @@ async function replay(
 
 describe('recorded histories', () => {
   test('there is one for every shape, and none besides', async () => {
-    const files = (await readdir(FOLDER)).sort();
+    // Those of schedules' runs have a test of their own.
+    const files = (await readdir(FOLDER)).filter((name) => !name.startsWith('schedule-')).sort();
     expect(files).toEqual(SHAPES.map(({ name }) => `${name}.json`).sort());
   });
 
