@@ -207,3 +207,37 @@ describe('failures', () => {
     });
   }, 30_000);
 });
+
+describe('webhooks', () => {
+  test('answer what the respond node says, while the execution goes on', async () => {
+    await stack.publish({
+      workflowId: 'answers',
+      name: 'Answers',
+      nodes: [
+        {
+          id: 'answer',
+          type: 'respond',
+          config: { status: 201, body: { hello: '{{ trigger.body.name }}' } },
+        },
+        gate,
+      ],
+      connections: [{ from: 'answer', to: 'gate' }],
+      triggers: [{ type: 'webhook', auth: 'token', respond: 'wait' }],
+    });
+    const { body } = await stack.call('GET', '/api/workflows/answers/triggers');
+    const answer = await stack.call('POST', body.items[0].webhook.path, { name: 'نور' });
+    expect([answer.status, answer.body]).toEqual([201, { hello: 'نور' }]);
+    const executionId = answer.headers.get('x-execution-id') ?? '';
+    await go(executionId);
+    expect(await stack.ended(executionId)).toMatchObject({
+      status: 'succeeded',
+      trigger: { type: 'webhook', body: { name: 'نور' } },
+    });
+  }, 30_000);
+
+  test('a start by hand says so', async () => {
+    await stack.publish({ workflowId: 'by-hand', name: 'By hand', nodes: [gate] });
+    const executionId = await stack.start('by-hand', { trigger: 'manual' });
+    expect((await stack.execution(executionId)).trigger).toEqual({ type: 'manual' });
+  });
+});
