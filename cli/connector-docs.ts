@@ -180,7 +180,7 @@ function fieldTable(rows: readonly FieldRow[]): string {
       [
         ...(description === '' ? [] : [description]),
         ...(byDefault === undefined ? [] : [`Default: \`${byDefault}\``]),
-      ].join('. '),
+      ].join(/[.!?]$/.test(description) ? ' ' : '. '),
     ]),
   );
 }

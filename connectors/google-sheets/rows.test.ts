@@ -412,6 +412,21 @@ describe('google-sheets rows', () => {
       expect(await sheet()).toHaveLength(3);
     });
 
+    test('a marker that nobody has but Sheets refuses: room is made, then another is taken', async () => {
+      await fill();
+      const refusal = googleError(
+        400,
+        'INVALID_ARGUMENT',
+        'Invalid requests[1].createDeveloperMetadata: no room',
+      );
+      harness.refuseAppend(refusal, refusal);
+      const input = upsertOf({ Email: 'new@example.com' });
+      expect(await operations.upsert.execute(input, context())).toMatchObject({
+        action: 'appended',
+      });
+      expect(await sheet()).toHaveLength(rows.length + 1);
+    });
+
     test('what lacks its key, or names a column that is not there, is refused', async () => {
       await fill();
       expect(

@@ -20,7 +20,13 @@ import { isMarkerRefusal, isRefusalOf, sweepQuietly } from './append.ts';
 import { type AppendMarker, appendMarker } from './append-marker.ts';
 import { cellText, columnAt, namedColumns, rowWith } from './header-table.ts';
 import type { Cell, UpsertInput, UpsertOutput } from './schema.ts';
-import { appendMarked, findMarkers, type SheetIds, type SheetRows } from './sheets.ts';
+import {
+  appendMarked,
+  findMarkers,
+  type SheetIds,
+  type SheetRows,
+  sweepMarkers,
+} from './sheets.ts';
 import { readValues, type SheetValues, writeValues } from './values.ts';
 
 const MAX_ROUNDS = 4;
@@ -48,7 +54,7 @@ export async function upsert(
   input: UpsertInput,
 ): Promise<UpsertOutput> {
   parseRange(input.range);
-  const state: Progress = { appended: false, generation: 0 };
+  const state: Progress = { appended: false, generation: 0, swept: false };
   try {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const output = await converge(session, sheetIds, input, state, round);
@@ -69,6 +75,8 @@ interface Progress {
   appended: boolean;
   /** Which of the value's markers is the next to try. */
   generation: number;
+  /** True once room has been made for markers. */
+  swept: boolean;
 }
 
 /** Reads, then updates or appends. @returns undefined if it has to be read again */
@@ -97,10 +105,7 @@ async function converge(
     if (!(error instanceof ConnectorError)) throw error;
     if (isRefusalOf(error, /no grid with id/i)) return undefined;
     if (!isMarkerRefusal(error)) throw error;
-    // The row is there by now; or it was deleted again, and the next marker is free (U5).
-    const taken = await findMarkers(session, input.spreadsheetId, markers);
-    const next = markers.findIndex(({ metadataKey }) => !taken.has(metadataKey));
-    state.generation = next === -1 ? MAX_GENERATIONS : next;
+    await chooseMarker(session, input.spreadsheetId, sheetId, markers, state);
     return undefined;
   }
   if (marker.sweeps) await sweepQuietly(session, input.spreadsheetId, sheetId);
@@ -108,6 +113,29 @@ async function converge(
   // What is to be read as if typed goes into the row that has its key cell now.
   state.appended = true;
   return undefined;
+}
+
+/** What to try after a marker was refused. */
+async function chooseMarker(
+  session: GoogleSession,
+  spreadsheetId: string,
+  sheetId: number,
+  markers: readonly AppendMarker[],
+  state: Progress,
+): Promise<void> {
+  const taken = await findMarkers(session, spreadsheetId, markers);
+  const free = markers.findIndex(({ metadataKey }) => !taken.has(metadataKey));
+  if (free !== state.generation) {
+    // The row is there by now; or it was deleted again, and the next marker is free (U5).
+    state.generation = free === -1 ? MAX_GENERATIONS : free;
+  } else if (!state.swept) {
+    // Nobody has it: Sheets has no room for it.
+    await sweepMarkers(session, spreadsheetId, sheetId, true);
+    state.swept = true;
+  } else {
+    // By chance another's entry has its id.
+    state.generation += 1;
+  }
 }
 
 async function readTable(session: GoogleSession, input: UpsertInput): Promise<Table> {

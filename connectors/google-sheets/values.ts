@@ -47,9 +47,8 @@ export async function readValues(
   wanted: { readonly spreadsheetId: string; readonly range: string; readonly render: Render },
 ): Promise<SheetValues> {
   const { spreadsheetId, range } = wanted;
-  const answer = await session.call(
-    { api: SHEETS, acts: false, sent: range, answer: rangeSchema },
-    (google) =>
+  const answer = await narrowed(
+    session.call({ api: SHEETS, acts: false, sent: range, answer: rangeSchema }, (google) =>
       google.sheets.spreadsheets.values.get({
         spreadsheetId,
         range,
@@ -58,6 +57,7 @@ export async function readValues(
         // Dates as people see them rather than days since 1899.
         dateTimeRenderOption: 'FORMATTED_STRING',
       }),
+    ),
   );
   const { title, startRow, startColumn } = parseCells(answer.range);
   if (title === undefined) {
@@ -68,6 +68,20 @@ export async function readValues(
     );
   }
   return { range: answer.range, title, startRow, startColumn, values: answer.values };
+}
+
+/** Says what to do about an answer that is too large. */
+async function narrowed<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof ConnectorError) || error.code !== 'too_large') throw error;
+    throw new ConnectorError(
+      'too_large',
+      'The range has more cells than can be read at once. Narrow "range" to the rows and columns that are needed, for example Leads!A1:D5000.',
+      { effect: 'none', permanent: true, pointer: '/range' },
+    );
+  }
 }
 
 /**
