@@ -36,20 +36,24 @@ export function createAcceptance(deps: AcceptanceDeps) {
 
   /**
    * Hands an accepted execution over, unless it has to wait for others; it may be others' turn then.
-   * The answer never depends on it: what isn't handed over here, workers find.
+   * The answer never waits for it nor depends on it: what isn't handed over here, workers find.
    */
-  async function handOver(start: StartableExecution, rules: ExecutionRules): Promise<void> {
+  function handOver(start: StartableExecution, rules: ExecutionRules): void {
     const { concurrency } = rules;
+    const { projectId, executionId } = start;
     if (concurrency === undefined) {
       dispatcher.submit(start);
       return;
     }
-    const { projectId } = start;
-    for (const executionId of await admission.admit({ projectId, key: concurrency.key })) {
-      const admitted =
-        executionId === start.executionId ? start : await executions.findStartable(executionId);
-      if (admitted !== undefined) dispatcher.submit(admitted);
-    }
+    dispatcher.submitAdmitted(executionId, async () => {
+      const ids = await admission.admit({ projectId, key: concurrency.key });
+      const others = ids.filter((id) => id !== executionId);
+      const found = await Promise.all(others.map((id) => executions.findStartable(id)));
+      return [
+        ...(ids.includes(executionId) ? [start] : []),
+        ...found.filter((other) => other !== undefined),
+      ];
+    });
   }
 
   return {
@@ -91,7 +95,7 @@ export function createAcceptance(deps: AcceptanceDeps) {
         ...(execution.kept === undefined ? {} : { kept: execution.kept }),
         ...(description === undefined ? {} : { description }),
       } satisfies StartableExecution;
-      await handOver(start, execution.rules ?? {});
+      handOver(start, execution.rules ?? {});
       return true;
     },
   };

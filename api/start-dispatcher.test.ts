@@ -50,3 +50,15 @@ test('a start that fails is left to the reconciler and told to the log only', as
   await dispatcher.drain();
   expect(warnings).toEqual(['execution not started yet; the reconciler will start it']);
 });
+
+test('starts what is admitted; an admission that fails is left to the workers', async () => {
+  const started: string[] = [];
+  const dispatcher = createStartDispatcher(async ({ executionId }) => {
+    started.push(executionId);
+  }, silentLogger);
+  dispatcher.submitAdmitted('e1', async () => [execution('e1'), execution('e0')]);
+  dispatcher.submitAdmitted('e2', () => Promise.reject(new Error('The database is away.')));
+  dispatcher.submitAdmitted('e3', async () => []);
+  await dispatcher.drain();
+  expect(started).toEqual(['e1', 'e0']);
+});

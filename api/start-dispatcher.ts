@@ -14,6 +14,11 @@ const DRAIN_MS = 5_000;
 
 export interface StartDispatcher {
   submit(execution: StartableExecution): void;
+  /**
+   * As submit, for what has to be found out first: whose turn it is now that one more was accepted.
+   * @param executionId the execution that was accepted
+   */
+  submitAdmitted(executionId: string, admit: () => Promise<readonly StartableExecution[]>): void;
   /** Waits until everything submitted was tried, for a few seconds at most. */
   drain(): Promise<void>;
 }
@@ -45,16 +50,35 @@ export function createStartDispatcher(start: ExecutionStarter, logger: Logger): 
     }
   }
 
+  function submit(execution: StartableExecution): void {
+    if (waiting.length >= MAX_WAITING) {
+      logger.warn('too many starts are waiting; the reconciler will start this one', {
+        executionId: execution.executionId,
+      });
+      return;
+    }
+    waiting.push(execution);
+    pump();
+  }
+
   return {
-    submit(execution) {
-      if (waiting.length >= MAX_WAITING) {
-        logger.warn('too many starts are waiting; the reconciler will start this one', {
-          executionId: execution.executionId,
+    submit,
+
+    submitAdmitted(executionId, admit) {
+      const admitting = admit()
+        .then(
+          (admitted) => admitted.forEach(submit),
+          (error: unknown) =>
+            logger.warn('execution not admitted yet; a worker will see to it', {
+              executionId,
+              ...describeError(error),
+            }),
+        )
+        .finally(() => {
+          inFlight.delete(admitting);
+          pump();
         });
-        return;
-      }
-      waiting.push(execution);
-      pump();
+      inFlight.add(admitting);
     },
 
     async drain() {

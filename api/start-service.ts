@@ -258,7 +258,7 @@ export function createStartService(deps: StartServiceDeps) {
           },
           newExecutionId,
         );
-        for (const { start, rules } of recorded.toStart) await handOver(start, rules);
+        for (const { start, rules } of recorded.toStart) handOver(start, rules);
         return { executions: recorded.executions, problems: recorded.problems };
       } catch (error) {
         if (error instanceof LeadNotFoundError) throw unknownLead();

@@ -117,12 +117,13 @@ export function createWebhookService(deps: WebhookServiceDeps) {
 }
 
 function toldOf(
-  { key }: Hook,
+  { key, trigger }: Hook,
   request: WebhookRequest,
 ): Extract<ExecutionTrigger, { readonly type: 'webhook' }> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
-    if (value === undefined || UNTOLD_HEADERS.includes(name)) continue;
+    // The header of the trigger holds its secret, or a signature that is of no use any more.
+    if (value === undefined || name === trigger.header || UNTOLD_HEADERS.includes(name)) continue;
     headers[name] = typeof value === 'string' ? value : value.join(', ');
   }
   const contentType = headers['content-type'] ?? '';

@@ -41,7 +41,11 @@ function openApiText(): string {
     database: connectDatabase('postgresql://127.0.0.1:1/none'),
     client: new Client({ connection }),
     listener: { subscribe: () => () => undefined, stop: async () => undefined },
-    dispatcher: { submit: () => undefined, drain: async () => undefined },
+    dispatcher: {
+      submit: () => undefined,
+      submitAdmitted: () => undefined,
+      drain: async () => undefined,
+    },
     catalog: CONNECTOR_MANIFESTS,
     vault: createVault(Buffer.alloc(32).toString('base64')),
     logger: silentLogger,

@@ -97,7 +97,13 @@ describe('starting', () => {
 
   test('is accepted while Temporal is away', async () => {
     const away = await startTestApi({
-      deps: { dispatcher: { submit: () => undefined, drain: async () => undefined } },
+      deps: {
+        dispatcher: {
+          submit: () => undefined,
+          submitAdmitted: () => undefined,
+          drain: async () => undefined,
+        },
+      },
     });
     try {
       await away.send('POST', '/api/workflows', chain('chain'));

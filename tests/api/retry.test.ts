@@ -11,7 +11,11 @@ let api: TestApi;
 beforeAll(async () => {
   api = await startTestApi({
     deps: {
-      dispatcher: { submit: (each) => void noted.push(each), drain: async () => undefined },
+      dispatcher: {
+        submit: (each) => void noted.push(each),
+        submitAdmitted: () => undefined,
+        drain: async () => undefined,
+      },
     },
   });
   const definition = chain('chain', 2, { triggers: [{ type: 'event', event: 'deal.won' }] });

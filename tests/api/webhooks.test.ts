@@ -243,7 +243,9 @@ describe('who may call', () => {
     expect((await post(path, '{}')).status).toBe(401);
     const header = 'x-telegram-bot-api-secret-token';
     expect((await post(path, '{}', { [header]: `${SECRET}!` })).status).toBe(401);
-    expect((await post(path, '{}', { [header]: SECRET })).status).toBe(202);
+    const accepted = await post(path, '{}', { [header]: SECRET });
+    expect(accepted.status).toBe(202);
+    expect(JSON.stringify(await row(accepted.body.executionId))).not.toContain(SECRET);
     const orphan = await publish('hook-orphan', {
       auth: 'hmac',
       credential: 'missing',
