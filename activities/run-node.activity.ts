@@ -43,6 +43,8 @@ export interface RegisteredOperation {
 /** Of one attempt, in the node's own log. */
 const MAX_LOG_LINES = 200;
 const HEARTBEAT_MS = 3_000;
+/** Characters of JSON that a node may pass on. */
+const MAX_OUTPUT_CHARACTERS = 8_000_000;
 const WORTH_TELLING = { characters: 4_000, ms: 500 } as const;
 /** Attempts that dying workers may burn on top of the node's own. */
 const CRASH_ALLOWANCE = 3;
@@ -61,7 +63,11 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     const begun = await begin(input);
     switch (begun.state) {
       case 'recorded':
-        return { output: begun.output, attempt: begun.attempt, ...measures(begun.output, 0) };
+        return {
+          output: begun.output,
+          attempt: begun.attempt,
+          ...measures(JSON.stringify(begun.output).length),
+        };
       case 'failed':
         throw recordedFailure(begun.attempt, begun.error);
       case 'closed':
@@ -114,12 +120,14 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
         const output = earlier ?? { value: await operation.execute(parsed, context) };
         stage = 'after';
         const value = parseOutput(manifest, output.value);
+        const size = JSON.stringify(value).length;
+        if (size > MAX_OUTPUT_CHARACTERS) throw await refuseOutput(input, { attempt, logs }, size);
         await finish(
           input,
           { attempt, logs },
           { status: 'succeeded', output: value, port: 'success' },
         );
-        return { output: value, attempt, ...measures(value, Date.now() - begunAt) };
+        return { output: value, attempt, ...measures(size, Date.now() - begunAt) };
       } finally {
         limit.release();
       }
@@ -270,6 +278,23 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
     return toApplicationFailure(detail('failed'));
   }
 
+  /** It acted, and nothing of it could be passed on: no repetition would change that. */
+  async function refuseOutput(
+    input: RunNodeInput,
+    at: Parameters<typeof finish>[1],
+    size: number,
+  ): Promise<Error> {
+    const error: ExecutionError = {
+      code: 'output_too_large',
+      message: `"${input.name}" took place, but its result is ${size} characters; ${MAX_OUTPUT_CHARACTERS} is the limit. Ask for less at a time, for example page by page.`,
+      nodeId: input.nodeId,
+      details: { size, limit: MAX_OUTPUT_CHARACTERS },
+    };
+    await finish(input, at, { status: 'failed', error, inDoubt: false });
+    const { attempt } = at;
+    return toApplicationFailure({ verdict: 'failed', error, attempt, retryAfterMs: 0 });
+  }
+
   async function finish(
     input: RunNodeInput,
     attempt: { readonly attempt: number; readonly logs: readonly NodeLogLine[] },
@@ -290,8 +315,7 @@ export function createRunNode(registered: RegisteredOperation, deps: RunNodeDeps
 }
 
 /** What the workflow limits its tasks by, where it is worth telling. */
-function measures(output: Json, ms: number): Pick<RunNodeResult, 'size' | 'ms'> {
-  const size = JSON.stringify(output).length;
+function measures(size: number, ms = 0): Pick<RunNodeResult, 'size' | 'ms'> {
   return {
     ...(size >= WORTH_TELLING.characters ? { size } : {}),
     ...(ms >= WORTH_TELLING.ms ? { ms } : {}),

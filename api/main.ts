@@ -8,10 +8,12 @@ import { createLogger, describeError, type Logger } from '../cli/logger.ts';
 import { CONNECTOR_MANIFESTS } from '../connectors/catalog.ts';
 import { connectDatabase } from '../db/connection.ts';
 import { createExecutionListener } from '../db/execution-listener.ts';
+import { createPayloadStore } from '../db/payload-store.ts';
 import { createIdempotencyKeyRepository } from '../db/repositories/idempotency-keys.ts';
 import { createVault } from '../db/vault.ts';
 import { lazyClient } from '../temporal/connection.ts';
 import { ensureSearchAttributes } from '../temporal/ensure-search-attributes.ts';
+import { createDataConverter } from '../temporal/large-payloads.ts';
 import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { createApp } from './create-app.ts';
 import type { ApiSettings } from './settings.ts';
@@ -45,16 +47,19 @@ export async function runApi(environment: RoleEnvironment): Promise<RunningApi> 
   const logger = createLogger({ level: environment.logLevel, component: 'api' });
   const settings = toSettings(environment);
   const vault = createVault(environment.encryptionKey);
-  const client = await lazyClient(environment.temporal);
+  const database = connectDatabase(environment.databaseUrl, {
+    poolSize: POOL_SIZE,
+    applicationName: 'masar-api',
+  });
+  const client = await lazyClient(
+    environment.temporal,
+    createDataConverter(createPayloadStore(database)),
+  );
   // Where the server does not let us (Temporal Cloud), they were added in its console. Nothing waits
   // for it: without Temporal the API accepts executions all the same.
   void ensureSearchAttributes(client.connection, environment.temporal.namespace).catch(
     (error: unknown) => logger.warn('search attributes were not checked', describeError(error)),
   );
-  const database = connectDatabase(environment.databaseUrl, {
-    poolSize: POOL_SIZE,
-    applicationName: 'masar-api',
-  });
   const listener = createExecutionListener({
     url: environment.databaseUrl,
     onLost: (error) => logger.warn('listening for changes was interrupted', describeError(error)),

@@ -6,6 +6,7 @@ import * as metricsByProject from './migrations/0002-metrics-by-project.ts';
 import * as responses from './migrations/0003-responses.ts';
 import * as triggers from './migrations/0004-triggers.ts';
 import * as pins from './migrations/0005-pins.ts';
+import * as payloads from './migrations/0006-payloads.ts';
 import * as nodeLogs from './migrations/0008-node-logs.ts';
 
 /** Every migration in order. A shipped one is never edited: what is wrong in it is mended by the next. */
@@ -15,6 +16,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0003-responses', migration: responses },
   { name: '0004-triggers', migration: triggers },
   { name: '0005-pins', migration: pins },
+  { name: '0006-payloads', migration: payloads },
   { name: '0008-node-logs', migration: nodeLogs },
 ];
 

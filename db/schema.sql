@@ -182,6 +182,13 @@ CREATE TABLE metric_watermark (
   CONSTRAINT metric_watermark_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE payloads (
+  digest text NOT NULL,
+  data bytea NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT payloads_pkey PRIMARY KEY (digest)
+);
+
 CREATE TABLE projects (
   id uuid NOT NULL DEFAULT gen_random_uuid(),
   name text NOT NULL,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 
 /** Where Temporal is and how to get in: a server of one's own, or Temporal Cloud by key or mTLS. */
@@ -31,12 +32,21 @@ interface TlsOptions {
 
 /**
  * Opens a client's connection.
+ * @param dataConverter what executions' payloads are read and written with (large-payloads.ts);
+ *   without one, large ones can't be
  * @throws Error if the server can't be reached within ten seconds, or a TLS file can't be read
  */
-export async function connectClient(settings: TemporalSettings): Promise<Client> {
+export async function connectClient(
+  settings: TemporalSettings,
+  dataConverter?: DataConverter,
+): Promise<Client> {
   const options = await connectionOptions(settings);
   const connection = await Connection.connect({ ...options, connectTimeout: '10s' });
-  return new Client({ connection, namespace: settings.namespace });
+  return new Client({
+    connection,
+    namespace: settings.namespace,
+    ...(dataConverter === undefined ? {} : { dataConverter }),
+  });
 }
 
 /**
@@ -44,12 +54,15 @@ export async function connectClient(settings: TemporalSettings): Promise<Client>
  * can do without Temporal for a while starts without it too.
  * @throws Error if a TLS file can't be read
  */
-export async function lazyClient(settings: TemporalSettings): Promise<Client> {
+export async function lazyClient(
+  settings: TemporalSettings,
+  dataConverter: DataConverter,
+): Promise<Client> {
   const connection = Connection.lazy({
     ...(await connectionOptions(settings)),
     connectTimeout: '10s',
   });
-  return new Client({ connection, namespace: settings.namespace });
+  return new Client({ connection, namespace: settings.namespace, dataConverter });
 }
 
 /** Opens a worker's connection. @throws as connectClient */

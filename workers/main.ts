@@ -11,12 +11,14 @@ import { createOutbound } from '../connectors/outbound.ts';
 import { createAdmission } from '../db/admission.ts';
 import { connectDatabase } from '../db/connection.ts';
 import { createLedger } from '../db/ledger.ts';
+import { createPayloadStore } from '../db/payload-store.ts';
 import { createCredentialRepository } from '../db/repositories/credentials.ts';
 import { createEmulatorRegistry } from '../db/repositories/emulator-registry.ts';
 import { createExecutionRepository } from '../db/repositories/executions.ts';
 import { createVault } from '../db/vault.ts';
 import { connectClient, connectWorker } from '../temporal/connection.ts';
 import { ensureSearchAttributes } from '../temporal/ensure-search-attributes.ts';
+import { createDataConverter } from '../temporal/large-payloads.ts';
 import { createSchedules } from '../temporal/schedules.ts';
 import { createExecutionStarter } from '../temporal/start-execution.ts';
 import { TASK_QUEUES } from '../workflows/contract.ts';
@@ -61,8 +63,9 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     httpEmulatorUrl: async () => (await emulators.find('http'))?.url,
   });
   const executions = createExecutionRepository(database);
+  const dataConverter = createDataConverter(createPayloadStore(database));
   const [client, connection, workflowBundle] = await Promise.all([
-    connectClient(environment.temporal),
+    connectClient(environment.temporal, dataConverter),
     connectWorker(environment.temporal),
     bundleWorkflows({ stackTraces: environment.logLevel === 'debug' }),
   ]);
@@ -111,6 +114,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     Worker.create({
       connection,
       namespace,
+      dataConverter,
       taskQueue: TASK_QUEUES.workflows,
       workflowBundle,
       activities,
@@ -119,6 +123,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
     Worker.create({
       connection,
       namespace,
+      dataConverter,
       taskQueue: TASK_QUEUES.connectors,
       activities,
       ...WORKER_TUNING.connectors,
