@@ -41,7 +41,7 @@ npx masar <command>            # or: npm run masar -- <command>
 npm link                       # once, for plain "masar" from any folder
 \`\`\`
 
-It needs Node 20 or later on the PATH and runs itself on the Node 24 that \`npm ci\` brings. In the container image it is the entry point: \`docker compose run --rm api doctor\`. \`npm start\` is \`masar up\`. \`masar --help\`, and \`--help\` after any command, say what this page says.`;
+It needs Node 20 or later on the PATH and runs itself on the Node 24 that \`npm ci\` brings. In the container image it is the entry point; beside a running role: \`docker compose exec api node cli/masar.mjs doctor\`. \`npm start\` is \`masar up\`. \`masar --help\`, and \`--help\` after any command, say what this page says.`;
 
 const HOW_IT_FINDS = `## Which Masar
 

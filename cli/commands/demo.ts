@@ -1,9 +1,7 @@
 /** `masar demo`: the examples, played in sandbox mode on a running Masar. */
 
 import type { Command } from 'commander';
-import { DEMOS } from '../demos/demos.ts';
-import { createStage } from '../demos/stage.ts';
-import { liveProviders } from '../live-providers.ts';
+import type { Demo } from '../demos/demos.ts';
 import { OperatorError } from '../local-process.ts';
 import { nearest } from '../nearest.ts';
 import { contextOf, type Ended, examples } from './command.ts';
@@ -24,6 +22,8 @@ export function addDemoCommand(program: Command, ended: Ended): void {
       .action(async (name: string | undefined, options: DemoFlags, command: Command) => {
         const context = contextOf(command);
         const { terminal } = context;
+        // The demos know definitions and connectors, which other commands need not load.
+        const { DEMOS } = await import('../demos/demos.ts');
         if (name === undefined) {
           const items = DEMOS.map((demo) => ({
             name: demo.name,
@@ -41,10 +41,12 @@ export function addDemoCommand(program: Command, ended: Ended): void {
           return ended(0);
         }
         const demo = DEMOS.find((it) => it.name === name);
-        if (demo === undefined) throw unknownDemo(name);
+        if (demo === undefined) throw unknownDemo(name, DEMOS);
         terminal.line(`${terminal.bold(demo.name)}: ${demo.shows}`);
         terminal.line(terminal.dim(`  ${demo.files.map((it) => `examples/${it}`).join(', ')}`));
         const api = context.api();
+        const { createStage } = await import('../demos/stage.ts');
+        const { liveProviders } = await import('../live-providers.ts');
         const stage = createStage({
           api,
           terminal,
@@ -76,8 +78,8 @@ export function addDemoCommand(program: Command, ended: Ended): void {
   );
 }
 
-function unknownDemo(name: string): OperatorError {
-  const names = DEMOS.map((demo) => demo.name);
+function unknownDemo(name: string, demos: readonly Demo[]): OperatorError {
+  const names = demos.map((demo) => demo.name);
   const close = nearest(name, names);
   return new OperatorError(
     'usage',

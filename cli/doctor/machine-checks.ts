@@ -42,11 +42,14 @@ export function checkNode(): Finding {
   return ok(`Node ${node}, with the sandbox for code nodes.`);
 }
 
-export function checkDataFolder({ dataDir }: Environment): Finding {
+export function checkDataFolder({ dataDir, databaseUrl, temporal }: Environment): Finding {
   const folder = firstExisting(dataDir);
   try {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch {
+    if (databaseUrl !== undefined && temporal.address !== undefined) {
+      return skipped('DATABASE_URL and TEMPORAL_ADDRESS name servers; nothing is kept here.');
+    }
     return failed(
       `This user may not write in ${folder}.`,
       'Give this user write access, or set MASAR_DATA to another folder.',
