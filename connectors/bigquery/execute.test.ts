@@ -398,6 +398,20 @@ describe('bigquery', () => {
       expect(error.message).not.toContain('leila');
     });
 
+    test('a job that is not found without its location asks for it', async () => {
+      const update = queryOf('DELETE FROM crm.leads WHERE TRUE');
+      await run(update);
+      emulator.injectWhere(({ method }) => method === 'GET', {
+        kind: 'reply',
+        reply: googleError(404, 'NOT_FOUND', 'Not found: Job', 'notFound'),
+      });
+      expect(await failureOf(run(update))).toMatchObject({
+        code: 'not_found',
+        pointer: '/location',
+        effect: 'possible',
+      });
+    });
+
     test('once a job has begun, no failure says that nothing happened', async () => {
       const running = {
         kind: 'bigquery#job',

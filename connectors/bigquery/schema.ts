@@ -111,7 +111,10 @@ export const queryInputSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a location such as EU or europe-west1')
     .optional()
-    .meta({ description: 'Where the data is; needed by some statements outside of US and EU' }),
+    .meta({
+      description:
+        'Where the data is. Needed for statements that change data outside of US and EU, so that a later attempt finds the earlier one.',
+    }),
   maxRows: z.number().int().min(1).max(MAX_RESULT_ROWS).default(1_000).meta({
     description: 'At most this many rows are read',
   }),

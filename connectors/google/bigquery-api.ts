@@ -217,11 +217,18 @@ export function insertQueryJob(
   );
 }
 
+/** Outside of US and EU, BigQuery finds a job only if it is told where. */
+const MISPLACED = {
+  message:
+    'An earlier attempt has started the statement, but BigQuery does not find it. Set "location" to where the data is, for example europe-west1.',
+  pointer: '/location',
+};
+
 /** https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/get */
 export function readQueryJob(session: GoogleSession, job: JobReference): Promise<QueryJob> {
   const { projectId, jobId, location } = job;
   return session.call(
-    { api: 'BigQuery', acts: false, sent: undefined, answer: jobSchema },
+    { api: 'BigQuery', acts: false, sent: undefined, answer: jobSchema, missing: MISPLACED },
     (google) =>
       google.bigQuery.jobs.get({
         projectId,
