@@ -10,6 +10,8 @@ ENV NODE_ENV=production
 WORKDIR /masar
 COPY --from=packages /masar/node_modules ./node_modules
 COPY . .
+RUN node scripts/bundle-workflows.ts workflows.bundle.js
+ENV MASAR_WORKFLOW_BUNDLE=/masar/workflows.bundle.js
 USER node
 ENTRYPOINT ["node", "cli/masar.mjs"]
 CMD ["api"]

@@ -57,6 +57,10 @@ const variables = z.object({
     )
     .optional(),
   MASAR_MODE: z.enum(['sandbox', 'live'], 'sandbox or live').optional(),
+  MASAR_WORKFLOW_BUNDLE: z
+    .string()
+    .refine(existsSync, 'a file that exists: "node scripts/bundle-workflows.ts <file>" makes it')
+    .optional(),
   MASAR_ALLOW_HOSTS: list.default([]),
   MASAR_CORS_ORIGINS: list.pipe(z.array(url(['http:', 'https:']))).default([]),
   MASAR_RATE_LIMIT_PER_MINUTE: z.coerce
@@ -110,6 +114,8 @@ export interface Environment {
   /** Address of the Web UI as people's browsers reach it. */
   readonly temporalUiUrl: string | undefined;
   readonly encryptionKey: string | undefined;
+  /** File with the workflows' code, bundled beforehand; undefined: a worker bundles it itself. */
+  readonly workflowBundle: string | undefined;
   /** Undefined: `live` where any provider is configured, else `sandbox`. */
   readonly mode: 'live' | 'sandbox' | undefined;
   readonly allowHosts: readonly string[];
@@ -230,6 +236,7 @@ function toEnvironment(
     },
     temporalUiUrl: values.TEMPORAL_UI_URL?.replace(/\/+$/, ''),
     encryptionKey: values.MASAR_ENCRYPTION_KEY,
+    workflowBundle: values.MASAR_WORKFLOW_BUNDLE,
     mode: values.MASAR_MODE,
     allowHosts: values.MASAR_ALLOW_HOSTS,
     corsOrigins: values.MASAR_CORS_ORIGINS,

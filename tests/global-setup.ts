@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../cli/local-process.ts';
@@ -6,13 +6,14 @@ import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { startTemporalDevServer } from '../temporal/dev-server.ts';
 import { SEARCH_ATTRIBUTES } from '../temporal/search-attributes.ts';
 import { findTemporalBinary } from '../temporal/temporal-binary.ts';
+import { bundleWorkflows } from '../workers/workflow-bundle.ts';
 import globalTeardown from './global-teardown.ts';
 import { testServers } from './test-servers.ts';
 
 /**
  * Brings up one PostgreSQL and one Temporal for the whole run. Tests find them by
  * MASAR_TEST_DATABASE_URL (a superuser, who may create databases), MASAR_TEST_TEMPORAL_ADDRESS
- * and MASAR_TEST_TEMPORAL_UI_URL. They end with this process, even when it is killed.
+ * and MASAR_TEST_TEMPORAL_UI_URL, and the bundled workflows by MASAR_TEST_WORKFLOW_BUNDLE. They end with this process, even when it is killed.
  */
 async function globalSetup(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'masar-test-'));
@@ -31,6 +32,9 @@ async function globalSetup(): Promise<void> {
       uiPort: await freePort([], new Set([port])),
       searchAttributes: SEARCH_ATTRIBUTES,
     });
+    const bundle = join(folder, 'workflows.bundle.js');
+    await writeFile(bundle, (await bundleWorkflows()).code);
+    process.env.MASAR_TEST_WORKFLOW_BUNDLE = bundle;
   } catch (error) {
     await globalTeardown();
     throw error;

@@ -30,7 +30,7 @@ import { createScheduleSource } from './schedule-source.ts';
 import { startScheduleSync } from './schedule-sync.ts';
 import { createSubworkflowSource } from './subworkflow-source.ts';
 import { WORKER_TUNING } from './tuning.ts';
-import { bundleWorkflows } from './workflow-bundle.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 export interface Role {
   /** Lets what is under way finish, then closes all connections. */
@@ -64,10 +64,13 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
   });
   const executions = createExecutionRepository(database);
   const dataConverter = createDataConverter(createPayloadStore(database));
-  const [client, connection, workflowBundle] = await Promise.all([
+  const [client, connection, bundle] = await Promise.all([
     connectClient(environment.temporal, dataConverter),
     connectWorker(environment.temporal),
-    bundleWorkflows({ stackTraces: environment.logLevel === 'debug' }),
+    workflowBundle({
+      file: environment.workflowBundle,
+      stackTraces: environment.logLevel === 'debug',
+    }),
   ]);
   const log: ActivityDeps['log'] = (message, fields) => logger.info(message, fields);
   const admission = createAdmission(database);
@@ -116,7 +119,7 @@ export async function runWorker(environment: RoleEnvironment): Promise<Role> {
       namespace,
       dataConverter,
       taskQueue: TASK_QUEUES.workflows,
-      workflowBundle,
+      workflowBundle: bundle,
       activities,
       ...WORKER_TUNING.workflows,
     }),

@@ -98,6 +98,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     TEMPORAL_NAMESPACE: namespace,
     TEMPORAL_UI_URL: process.env.MASAR_TEST_TEMPORAL_UI_URL ?? '',
     MASAR_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    MASAR_WORKFLOW_BUNDLE: process.env.MASAR_TEST_WORKFLOW_BUNDLE ?? '',
     MASAR_MODE: 'sandbox',
     MASAR_RATE_LIMIT_PER_MINUTE: '10000',
     PORT: String(port),
