@@ -172,6 +172,9 @@ const EXPECTED = [
   'Workflow failed',
 ];
 
+/** The first message in the native part's printed form of a failure, cut to a line's length. */
+const FAILURE_MESSAGE = /message: "((?:[^"\\]|\\.){1,300})/;
+
 /** The SDK's own messages go the same way as ours. */
 function useTemporalLogger(logger: Logger): void {
   const write: Record<LogLevel, Logger['info']> = {
@@ -184,8 +187,15 @@ function useTemporalLogger(logger: Logger): void {
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
       if (EXPECTED.some((words) => message.includes(words))) return;
-      const { taskQueue, workflowId, activityType } = meta ?? {};
-      const fields = Object.entries({ taskQueue, executionId: workflowId, activityType });
+      const { taskQueue, workflowId, activityType, runId } = meta ?? {};
+      const fields = Object.entries({
+        taskQueue,
+        executionId: workflowId,
+        activityType,
+        runId,
+        // A workflow task that fails is a fault of ours: without its reason nobody can find it.
+        failure: FAILURE_MESSAGE.exec(String(meta?.failure ?? ''))?.[1],
+      });
       write[level](
         `temporal: ${message}`,
         Object.fromEntries(

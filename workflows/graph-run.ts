@@ -130,18 +130,19 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
         // A control node may end at once and make others ready.
         for (let ready = scheduler.ready(); ready.length > 0; ready = scheduler.ready()) {
           hasStarted = true;
-          for (const nodeId of ready) {
-            scheduler.start(nodeId);
-            begin(nodeId);
-          }
+          for (const nodeId of ready) scheduler.start(nodeId);
+          begin(ready);
         }
         return hasStarted;
       }
 
-      function begin(nodeId: string): void {
-        const end = runNode(nodeOf(nodeId));
-        if (end instanceof Promise) waitFor(end, (reached) => settle(nodeId, reached));
-        else settle(nodeId, end);
+      /** All begin before one settles: one that fails at once halts what comes after, not these. */
+      function begin(nodeIds: readonly string[]): void {
+        const ends = nodeIds.map((nodeId) => ({ nodeId, end: runNode(nodeOf(nodeId)) }));
+        for (const { nodeId, end } of ends) {
+          if (end instanceof Promise) waitFor(end, (reached) => settle(nodeId, reached));
+          else settle(nodeId, end);
+        }
       }
 
       function waitFor<T>(work: Promise<T>, done: (result: T) => void): void {
@@ -177,7 +178,7 @@ export function createGraphRun(context: RunContext, options: GraphRunOptions): G
         else reject(fault.error);
       }
 
-      for (const nodeId of scheduler.running()) begin(nodeId);
+      begin(scheduler.running());
       startReady();
       finish();
     });
