@@ -134,7 +134,7 @@ test('publishing while it fires: every time starts one version, never an old one
 test('a time that comes while no worker lives is made up for, once', async () => {
   await stack.publish(everySecond('sleeps'));
   await untilFired('sleeps', 1);
-  await worker.stop();
+  await worker.kill();
   const before = await fired('sleeps');
   await stack.until('times have come', async () => {
     const handle = client.schedule.getHandle(`masar/${stack.projectId}/sleeps/schedule`);
