@@ -138,9 +138,9 @@ export function createEndpoints(deps: ApiDeps): readonly Endpoint[] {
     ...definitionVersionRoutes({ definitions, versions, catalog }),
     ...definitionFileRoutes({ definitions, versions, catalog }),
     ...draftTestRoutes({ settings, tests, reader }),
-    ...executionRoutes({ settings, starts, executions, reader }),
+    ...executionRoutes({ settings, starts, executions, reader, logs }),
     ...executionActRoutes({ settings, retries, reader, control }),
-    ...executionEventRoutes({ settings, reader, shutdown: deps.shutdown }),
+    ...executionEventRoutes({ settings, reader, logs, shutdown: deps.shutdown }),
     ...leadRoutes({ leads }),
     ...eventRoutes({ starts }),
     ...credentialRoutes({

@@ -11,6 +11,15 @@ export interface ExecutionReading {
   readonly logs: readonly LogEntry[];
 }
 
+/** An execution with as many of its rows as one answer holds. */
+export interface ExecutionShown extends ExecutionReading {
+  /** Row of a forEach body after which there are more; undefined if these are all. */
+  readonly moreAfter: string | undefined;
+}
+
+/** Rows of forEach bodies that one answer holds; the outermost nodes are always all there. */
+export const SHOWN_INNER_ROWS = 1_000;
+
 export type ExecutionReader = ReturnType<typeof createExecutionReader>;
 
 export function createExecutionReader(deps: {
@@ -35,6 +44,15 @@ export function createExecutionReader(deps: {
      * from before its end.
      * @throws ApiError `execution_not_found`
      */
+    async show(projectId: string, executionId: string): Promise<ExecutionShown> {
+      const execution = await find(projectId, executionId);
+      const { outer, inner } = await logs.overview(projectId, executionId, SHOWN_INNER_ROWS + 1);
+      const shown = inner.slice(0, SHOWN_INNER_ROWS);
+      const moreAfter = inner.length > shown.length ? shown.at(-1)?.seq : undefined;
+      return { execution, logs: [...outer, ...shown], moreAfter };
+    },
+
+    /** As `show`, with every row, however many. @throws ApiError `execution_not_found` */
     async read(projectId: string, executionId: string): Promise<ExecutionReading> {
       const execution = await find(projectId, executionId);
       return { execution, logs: await logs.ofExecution(projectId, executionId) };

@@ -5,7 +5,9 @@ import type { LogEntry } from '../db/repositories/execution-logs.ts';
 import type { ExecutionWithPlan, StoredExecution } from '../db/repositories/executions.ts';
 import { FINAL_EXECUTION_STATUSES, NODE_STATUSES, type NodeStatus } from '../workflows/contract.ts';
 import { allNodes, type PlanNode } from '../workflows/graph/plan-types.ts';
+import type { ExecutionShown } from './execution-reader.ts';
 import { executionStatusField, iso, modeField, timeField } from './fields.ts';
+import { encodeCursor } from './paging.ts';
 import type { ApiSettings } from './settings.ts';
 
 export const executionErrorSchema = z
@@ -77,7 +79,15 @@ export const executionSummarySchema = z
 export type ExecutionSummaryView = z.input<typeof executionSummarySchema>;
 
 export const executionSchema = executionSummarySchema
-  .extend({ nodes: z.array(executionNodeSchema) })
+  .extend({
+    nodes: z.array(executionNodeSchema).meta({
+      description: 'Of forEach bodies the first 1,000; nextNodes leads to the others',
+    }),
+    nextNodes: z.string().nullable().default(null).meta({
+      description: 'Address of the next nodes, where there are too many for one answer; else null',
+      example: '/api/executions/welcome-lead_01932d5c9a7b/nodes?cursor=WyI0MiJd',
+    }),
+  })
   .meta({ id: 'Execution' });
 export type ExecutionView = z.input<typeof executionSchema>;
 
@@ -128,15 +138,19 @@ export function toExecutionSummary(
   };
 }
 
-/** @param logs rows of the execution in the order in which they were begun */
+/** Key of a row in the list of an execution's nodes. */
+export type NodeListKey = readonly [seq: string, which: 'all' | 'inner'];
+
 export function toExecution(
-  execution: ExecutionWithPlan,
-  logs: readonly LogEntry[],
+  { execution, logs, moreAfter }: ExecutionShown,
   settings: LinkSettings,
 ): ExecutionView {
+  const { self } = executionLinks(execution.executionId, settings);
+  const key: NodeListKey | undefined = moreAfter === undefined ? undefined : [moreAfter, 'inner'];
   return {
     ...toExecutionSummary(execution, settings),
     nodes: toNodes(execution, logs).map((node) => node.view),
+    nextNodes: key === undefined ? null : `${self}/nodes?cursor=${encodeCursor(key)}`,
   };
 }
 
@@ -192,7 +206,8 @@ function untouched(node: PlanNode, status: NodeStatus): ExecutionNodeView {
   };
 }
 
-function touched(entry: LogEntry): ExecutionNodeChange {
+/** A node that has a row. */
+export function touched(entry: LogEntry): ExecutionNodeChange {
   return {
     changedAt: entry.updatedAt,
     view: {

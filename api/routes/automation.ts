@@ -70,8 +70,8 @@ export function automationRoutes({ settings, reader, logs }: AutomationRouteDeps
       params: executionParams,
       responses: { 200: { description: 'The execution', schema: executionSchema } },
     }).handledBy(async ({ caller, params: { executionId } }) => {
-      const { execution, logs: rows } = await reader.read(caller.projectId, executionId);
-      return { status: 200, body: toExecution(execution, rows, settings) };
+      const shown = await reader.show(caller.projectId, executionId);
+      return { status: 200, body: toExecution(shown, settings) };
     }),
 
     endpoint({

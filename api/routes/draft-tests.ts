@@ -199,8 +199,8 @@ export function draftTestRoutes({ settings, tests, reader }: DraftTestDeps): End
         toRequest(body),
       );
       const ended = await reader.waitForEnd(projectId, executionId, query.wait, signal);
-      const { execution, logs } = await reader.read(projectId, executionId);
-      const { status, nodes, error } = toExecution(execution, logs, settings);
+      const shown = await reader.show(projectId, executionId);
+      const { status, nodes, error } = toExecution(shown, settings);
       const answer = {
         executionId,
         status,
@@ -233,8 +233,8 @@ export function draftTestRoutes({ settings, tests, reader }: DraftTestDeps): End
       const { projectId } = caller;
       const { executionId, assumed } = await tests.testRun(projectId, workflowId, toRequest(body));
       const ended = await reader.waitForEnd(projectId, executionId, query.wait, signal);
-      const { execution, logs } = await reader.read(projectId, executionId);
-      const answer = { ...toExecution(execution, logs, settings), assumed: [...assumed] };
+      const shown = await reader.show(projectId, executionId);
+      const answer = { ...toExecution(shown, settings), assumed: [...assumed] };
       return ended ? { status: 200, body: answer } : { status: 202, body: answer };
     }),
   ];

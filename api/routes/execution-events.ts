@@ -5,9 +5,10 @@
  */
 import type { Response } from 'express';
 import { z } from 'zod';
+import type { ExecutionLogRepository, LogEntry } from '../../db/repositories/execution-logs.ts';
 import { type Endpoint, rawEndpoint } from '../endpoint.ts';
 import type { ExecutionReader } from '../execution-reader.ts';
-import { hasEnded, toExecution, toNodes } from '../execution-view.ts';
+import { hasEnded, toExecution, toExecutionSummary, toNodes, touched } from '../execution-view.ts';
 import type { ApiSettings } from '../settings.ts';
 import { executionParams } from './executions.ts';
 
@@ -24,12 +25,13 @@ const RESUME_OVERLAP_MS = 5_000;
 export interface ExecutionEventDeps {
   readonly settings: ApiSettings;
   readonly reader: ExecutionReader;
+  readonly logs: ExecutionLogRepository;
   /** Aborted when the process shuts down: streams end, and clients resume elsewhere. */
   readonly shutdown: AbortSignal;
 }
 
 export function executionEventRoutes(deps: ExecutionEventDeps): Endpoint[] {
-  const { settings, reader, shutdown } = deps;
+  const { settings, reader, logs, shutdown } = deps;
   return [
     rawEndpoint({
       method: 'get',
@@ -47,34 +49,40 @@ export function executionEventRoutes(deps: ExecutionEventDeps): Endpoint[] {
       const over = AbortSignal.any([signal, shutdown]);
       const changes = reader.watch(executionId, over);
       const since = resumeFrom(request.get('last-event-id'));
-      const told = new Map<string, string>();
+      const { projectId } = caller;
+      const teller = createTeller(response);
+      const rows = new Map<string, LogEntry>();
       let heartbeat: NodeJS.Timeout | undefined;
       try {
         do {
-          const { execution, logs } = await reader.read(caller.projectId, executionId);
-          if (!response.headersSent) {
+          const execution = await reader.find(projectId, executionId);
+          const isFirst = heartbeat === undefined;
+          const ended = hasEnded(execution);
+          // In between only what changed: an execution may have many thousand rows.
+          const from = ended ? new Date(0) : newestOf(rows);
+          const changed = await logs.changedSince(projectId, executionId, from);
+          for (const row of changed) rows.set(`${row.nodeId}/${row.iteration}`, row);
+          if (isFirst) {
             openStream(response);
             heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
           }
-          const ended = hasEnded(execution);
-          const nodes = toNodes(execution, logs);
-          const first = told.size === 0;
-          const tellExecution = (): void => {
-            const { nodes: views, ...view } = toExecution(execution, logs, settings);
-            if (isNews(told, '', view)) {
-              send(response, 'execution', executionTime(execution), { ...view, nodes: views });
-            }
+          const nodes = isFirst || ended ? toNodes(execution, inOrder(rows)) : changed.map(touched);
+          const tellExecution = async (): Promise<void> => {
+            if (!teller.isNews('', toExecutionSummary(execution, settings))) return;
+            const shown = toExecution(await reader.show(projectId, executionId), settings);
+            teller.send('execution', executionTime(execution), shown);
           };
           // The final state comes last: after it nothing follows.
-          if (!ended) tellExecution();
-          for (const { view, changedAt } of nodes) {
-            const news = isNews(told, `${view.nodeId}/${view.iteration}`, view);
-            if (news && !(first && changedAt.getTime() < since)) {
-              send(response, 'node', changedAt, view);
+          if (!ended) await tellExecution();
+          // By time, so that whoever resumes after one of them misses none.
+          for (const { view, changedAt } of nodes.toSorted((a, b) => +a.changedAt - +b.changedAt)) {
+            const news = teller.isNews(`${view.nodeId}/${view.iteration}`, view);
+            if (news && !(isFirst && changedAt.getTime() < since)) {
+              teller.send('node', changedAt, view);
             }
           }
           if (ended) {
-            tellExecution();
+            await tellExecution();
             break;
           }
           await pause(COALESCE_MS, over);
@@ -99,15 +107,34 @@ function openStream(response: Response): void {
   response.write(`retry: ${RECONNECT_MS}\n\n`);
 }
 
-function send(response: Response, event: string, at: Date, data: unknown): void {
-  response.write(`event: ${event}\nid: ${at.getTime()}\ndata: ${JSON.stringify(data)}\n\n`);
+/** Writes events whose ids never go back, and knows what it has told. */
+function createTeller(response: Response) {
+  const told = new Map<string, string>();
+  let lastId = 0;
+  return {
+    /** @returns false if this was told of `key` last */
+    isNews(key: string, view: unknown): boolean {
+      const text = JSON.stringify(view);
+      if (told.get(key) === text) return false;
+      told.set(key, text);
+      return true;
+    },
+    send(event: string, at: Date, data: unknown): void {
+      lastId = Math.max(lastId, at.getTime());
+      response.write(`event: ${event}\nid: ${lastId}\ndata: ${JSON.stringify(data)}\n\n`);
+    },
+  };
 }
 
-function isNews(told: Map<string, string>, key: string, view: unknown): boolean {
-  const text = JSON.stringify(view);
-  if (told.get(key) === text) return false;
-  told.set(key, text);
-  return true;
+/** What changed so shortly before may not have been seen yet; told twice, it is no news. */
+function newestOf(rows: ReadonlyMap<string, LogEntry>): Date {
+  let newest = RESUME_OVERLAP_MS;
+  for (const { updatedAt } of rows.values()) newest = Math.max(newest, updatedAt.getTime());
+  return new Date(newest - RESUME_OVERLAP_MS);
+}
+
+function inOrder(rows: ReadonlyMap<string, LogEntry>): readonly LogEntry[] {
+  return [...rows.values()].sort((a, b) => Number(BigInt(a.seq) - BigInt(b.seq)));
 }
 
 function executionTime(execution: {

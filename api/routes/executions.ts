@@ -1,17 +1,21 @@
 import { z } from 'zod';
+import type { ExecutionLogRepository } from '../../db/repositories/execution-logs.ts';
 import type { ExecutionRepository } from '../../db/repositories/executions.ts';
-import { EXECUTION_STATUSES } from '../../workflows/contract.ts';
+import { EXECUTION_STATUSES, NODE_STATUSES } from '../../workflows/contract.ts';
 import { workflowIdSchema } from '../../workflows/graph/definition.ts';
 import { durationSchema, durationToMs } from '../../workflows/graph/duration.ts';
 import { type Endpoint, endpoint } from '../endpoint.ts';
 import type { ExecutionReader } from '../execution-reader.ts';
 import {
   executionLinks,
+  executionNodeSchema,
   executionSchema,
   executionSummarySchema,
   linksSchema,
+  type NodeListKey,
   toExecution,
   toExecutionSummary,
+  touched,
 } from '../execution-view.ts';
 import {
   executionIdField,
@@ -21,9 +25,18 @@ import {
   leadIdField,
   listQuery,
   modeField,
+  nodeIdField,
   timeQuery,
 } from '../fields.ts';
-import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../paging.ts';
+import {
+  cursorNumber,
+  cursorText,
+  cursorTime,
+  decodeCursor,
+  pageOf,
+  pageQuery,
+  toPage,
+} from '../paging.ts';
 import type { ApiSettings } from '../settings.ts';
 import type { StartService } from '../start-service.ts';
 
@@ -31,6 +44,7 @@ const MAX_WAIT_MS = 30_000;
 
 export const executionParams = z.object({ executionId: executionIdField });
 const listCursor = z.tuple([cursorTime, cursorText]);
+const nodesCursor = z.tuple([cursorNumber, z.enum(['all', 'inner'])]);
 
 const startSchema = z
   .strictObject({
@@ -74,10 +88,11 @@ export interface ExecutionRouteDeps {
   readonly starts: StartService;
   readonly executions: ExecutionRepository;
   readonly reader: ExecutionReader;
+  readonly logs: ExecutionLogRepository;
 }
 
 export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
-  const { settings, starts, executions, reader } = deps;
+  const { settings, starts, executions, reader, logs } = deps;
   const tag = 'Executions';
 
   return [
@@ -122,8 +137,8 @@ export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
           return { status, body: content, headers: { ...headers, 'x-execution-id': executionId } };
         }
         if (reached !== undefined) {
-          const { execution, logs } = await reader.read(projectId, executionId);
-          return { status: 200, body: toExecution(execution, logs, settings) };
+          const shown = await reader.show(projectId, executionId);
+          return { status: 200, body: toExecution(shown, settings) };
         }
       }
       const status = accepted.status ?? 'queued';
@@ -181,8 +196,52 @@ export function executionRoutes(deps: ExecutionRouteDeps): Endpoint[] {
       params: executionParams,
       responses: { 200: { description: 'The execution', schema: executionSchema } },
     }).handledBy(async ({ caller, params: { executionId } }) => {
-      const { execution, logs } = await reader.read(caller.projectId, executionId);
-      return { status: 200, body: toExecution(execution, logs, settings) };
+      const shown = await reader.show(caller.projectId, executionId);
+      return { status: 200, body: toExecution(shown, settings) };
+    }),
+
+    endpoint({
+      method: 'get',
+      path: '/executions/{executionId}/nodes',
+      operationId: 'listExecutionNodes',
+      tag,
+      summary: 'List the nodes of an execution that were begun, in that order',
+      description:
+        'For executions with very many items; GET /executions/{executionId} has the first.',
+      problems: [404],
+      params: executionParams,
+      query: z.object({
+        status: listQuery(NODE_STATUSES).optional(),
+        nodeId: nodeIdField.optional(),
+        iteration: z.string().max(200).optional().meta({ description: 'Of a forEach: its item' }),
+        ...pageQuery,
+      }),
+      responses: { 200: { description: 'A page', schema: pageOf(executionNodeSchema) } },
+    }).handledBy(async ({ caller, params: { executionId }, query }) => {
+      const [after, which] = decodeCursor(query.cursor, nodesCursor) ?? [undefined, 'all'];
+      await reader.find(caller.projectId, executionId);
+      const { nodeId, iteration, status } = query;
+      const rows = await logs.pageOfExecution(
+        caller.projectId,
+        executionId,
+        {
+          nodeId,
+          iteration,
+          statuses: status?.map((each) => (each === 'pending' ? 'queued' : each)),
+          isInner: which === 'inner',
+        },
+        query.limit + 1,
+        after,
+      );
+      return {
+        status: 200,
+        body: toPage(
+          rows,
+          query.limit,
+          (row) => touched(row).view,
+          (row): NodeListKey => [row.seq, which],
+        ),
+      };
     }),
   ];
 }

@@ -59,6 +59,14 @@ export interface LogFilter {
   readonly to?: Date | undefined;
 }
 
+export interface ExecutionLogFilter {
+  readonly statuses?: readonly LogStatus[] | undefined;
+  readonly nodeId?: string | undefined;
+  readonly iteration?: string | undefined;
+  /** True: only rows of forEach bodies. */
+  readonly isInner?: boolean | undefined;
+}
+
 interface LogRow {
   readonly seq: string;
   readonly execution_id: string;
@@ -123,6 +131,63 @@ export function createExecutionLogRepository(database: Knex) {
         .where({ project_id: projectId, execution_id: executionId })
         .orderBy('seq')
         .select(...COLUMNS);
+      return rows.map(toEntry);
+    },
+
+    /**
+     * The rows of an execution's outermost nodes, and those of forEach bodies up to a limit.
+     * @returns both in the order in which they were begun
+     */
+    async overview(
+      projectId: string,
+      executionId: string,
+      innerLimit: number,
+    ): Promise<{ readonly outer: readonly LogEntry[]; readonly inner: readonly LogEntry[] }> {
+      const rows = () =>
+        database('execution_logs')
+          .where({ project_id: projectId, execution_id: executionId })
+          .orderBy('seq')
+          .select(...COLUMNS);
+      const outer: LogRow[] = await rows().where({ iteration: '' });
+      const inner: LogRow[] = await rows().whereNot({ iteration: '' }).limit(innerLimit);
+      return { outer: outer.map(toEntry), inner: inner.map(toEntry) };
+    },
+
+    /** Rows that changed at a time or later, those that changed first in front. */
+    async changedSince(
+      projectId: string,
+      executionId: string,
+      since: Date,
+    ): Promise<readonly LogEntry[]> {
+      const rows: LogRow[] = await database('execution_logs')
+        .where({ project_id: projectId, execution_id: executionId })
+        .where('updated_at', '>=', since)
+        .orderBy([{ column: 'updated_at' }, { column: 'seq' }])
+        .select(...COLUMNS);
+      return rows.map(toEntry);
+    },
+
+    /**
+     * In the order in which they were begun.
+     * @param after `seq` of the last row of the page before
+     */
+    async pageOfExecution(
+      projectId: string,
+      executionId: string,
+      filter: ExecutionLogFilter,
+      limit: number,
+      after: string | undefined,
+    ): Promise<readonly LogEntry[]> {
+      const query = database('execution_logs')
+        .where({ project_id: projectId, execution_id: executionId })
+        .orderBy('seq')
+        .limit(limit);
+      if (filter.statuses !== undefined) query.whereIn('status', [...filter.statuses]);
+      if (filter.nodeId !== undefined) query.where({ node_id: filter.nodeId });
+      if (filter.iteration !== undefined) query.where({ iteration: filter.iteration });
+      if (filter.isInner === true) query.whereNot({ iteration: '' });
+      if (after !== undefined) query.where('seq', '>', after);
+      const rows: LogRow[] = await query.select(...COLUMNS);
       return rows.map(toEntry);
     },
 

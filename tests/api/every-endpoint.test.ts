@@ -160,6 +160,7 @@ test('every endpoint answers what it documents', async () => {
   await waiting;
   await api.send('POST', `/api/executions/${executionId}/retry`);
   await api.send('GET', `/api/executions/${executionId}`);
+  await api.send('GET', `/api/executions/${executionId}/nodes`);
   await api.send('GET', `/api/executions/${executionId}/events`);
   await api.send('GET', `/api/automation/execution/${executionId}/status`);
 
