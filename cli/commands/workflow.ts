@@ -66,7 +66,7 @@ function addFileCommands(group: Command, ended: Ended): void {
   examples(
     group
       .command('import')
-      .description('save a definition as a draft: JSON or YAML')
+      .description('save a definition as a draft: JSON, YAML, or an export of n8n')
       .argument('<file>', 'JSON or YAML; - reads standard input')
       .option('--id <workflowId>', 'save it under this id')
       .addOption(
@@ -102,6 +102,7 @@ function addFileCommands(group: Command, ended: Ended): void {
       ),
     'masar workflow import welcome.yaml --publish',
     'masar workflow import welcome.yaml --id welcome --if-exists replace',
+    'masar workflow import n8n-export.json       # says what has no counterpart here',
   );
 
   examples(

@@ -62,6 +62,37 @@ describe('masar workflow', () => {
     expect(list.out).toMatch(/^greet +v1 +on .*Greet$/m);
   }, 60_000);
 
+  test('import takes an export of n8n, and says what has no counterpart', async () => {
+    const n8n = {
+      name: 'From n8n',
+      nodes: [
+        {
+          id: '1',
+          name: 'Start',
+          type: 'n8n-nodes-base.manualTrigger',
+          typeVersion: 1,
+          position: [0, 0],
+          parameters: {},
+        },
+        {
+          id: '2',
+          name: 'Launch a rocket',
+          type: 'n8n-nodes-base.rocket',
+          typeVersion: 1,
+          position: [200, 0],
+          parameters: {},
+        },
+      ],
+      connections: { Start: { main: [[{ node: 'Launch a rocket', type: 'main', index: 0 }]] } },
+    };
+    writeFileSync(join(folder, 'n8n.json'), JSON.stringify(n8n));
+    const result = await masar(['workflow', 'import', 'n8n.json', '--id', 'from-n8n']);
+    expect(result.err).toBe('');
+    expect(result.code).toBe(0);
+    expect(result.out).toContain('✓ from-n8n: From n8n');
+    expect(result.out).toMatch(/Launch a rocket: .*\n +→ /);
+  }, 30_000);
+
   test('validate names file, node and place, and ends with 1', async () => {
     const path = join(folder, 'wrong.json');
     writeFileSync(path, '{"workflowId":"w","name":"W","nodes":[{"id":"x","type":"emial"}]}');
