@@ -9,9 +9,14 @@ import { Context, Liquid, type Template, toValueSync, Value } from 'liquidjs';
 import { registerFilters } from './expression-filters.ts';
 
 /** Characters and list items that one string may work on: what grows without end stops here. */
-const MEMORY_LIMIT = 2_000_000;
+export const MEMORY_LIMIT = 2_000_000;
 /** Template parts that one string may render, loops counted as often as they go round. */
 const STEP_LIMIT = 100_000;
+/**
+ * How many times over all strings of a config together may use up what one may: a node is rendered
+ * within one task of its workflow, which must not take longer than a few seconds.
+ */
+const STRINGS_AT_FULL_COST = 2;
 const PARSE_LIMIT = 200_000;
 
 /** Kept texts, by number and by their length in all. */
@@ -47,6 +52,17 @@ function createEngine(): Liquid {
   return liquid;
 }
 
+/** What the strings of one config have used up together. */
+export interface Budget {
+  /** Characters and list items that were worked on. */
+  amount: number;
+  steps: number;
+}
+
+export function createBudget(): Budget {
+  return { amount: 0, steps: 0 };
+}
+
 /** A text as the engine understands it. */
 export interface ParsedText {
   /** Global names that it uses, as far as they are known before it is rendered. */
@@ -57,7 +73,7 @@ export interface ParsedText {
    * A text that is one whole expression yields its value, any other text yields text.
    * @throws Error of LiquidJS
    */
-  evaluate(scope: object): unknown;
+  evaluate(scope: object, budget: Budget): unknown;
 }
 
 const kept = new Map<string, ParsedText>();
@@ -89,8 +105,8 @@ function parse(text: string): ParsedText {
   return {
     paths: engine.globalVariableSegmentsSync(templates).map(knownSteps),
     optional: OPTIONAL.test(text),
-    evaluate(scope) {
-      const context = createContext(scope);
+    evaluate(scope, budget) {
+      const context = createContext(scope, budget);
       if (whole === undefined) return engine.renderSync(templates, context);
       return toValueSync(whole.value(context));
     },
@@ -115,14 +131,29 @@ function isBlankText(template: Template): boolean {
  * the scope itself. LiquidJS limits a rendering by time, which neither replays alike nor passes at
  * all inside a workflow, so its check is replaced by a count of steps.
  */
-function createContext(scope: object): Context {
+function createContext(scope: object, budget: Budget): Context {
   const context = new Context({ ...scope }, engine.options, { sync: true }, { liquid: engine });
   let steps = 0;
   context.renderLimit.check = () => {
     steps += 1;
+    budget.steps += 1;
     if (steps > STEP_LIMIT) throw new Error(`its loops take more than ${STEP_LIMIT} steps`);
+    if (budget.steps > STEP_LIMIT * STRINGS_AT_FULL_COST) throw tooMuchTogether();
+  };
+  const { memoryLimit } = context;
+  const use = memoryLimit.use.bind(memoryLimit);
+  memoryLimit.use = (amount) => {
+    use(amount);
+    if (amount > 0) budget.amount += amount;
+    if (budget.amount > MEMORY_LIMIT * STRINGS_AT_FULL_COST) throw tooMuchTogether();
   };
   return context;
+}
+
+function tooMuchTogether(): Error {
+  return new Error(
+    'the expressions of this node do too much work together; do a part in a code node',
+  );
 }
 
 /** A path up to its first step that only the run can tell: `nodes[lead.x].output` begins at `nodes`. */

@@ -8,7 +8,14 @@
  * properties only.
  */
 import { toValue } from 'liquidjs';
-import { FILTER_NAMES, type ParsedText, parseText } from './expression-engine.ts';
+import {
+  type Budget,
+  createBudget,
+  FILTER_NAMES,
+  MEMORY_LIMIT,
+  type ParsedText,
+  parseText,
+} from './expression-engine.ts';
 import { unknownFilter } from './expression-filters.ts';
 import type { Json, JsonObject } from './json.ts';
 
@@ -55,28 +62,34 @@ export function pointerStep(step: string | number): string {
  * @throws ExpressionError on an unknown name or a syntax error
  */
 export function renderValue(value: Json, scope: ExpressionScope, pointer = ''): Json {
-  if (typeof value === 'string') return renderString(value, scope, pointer);
+  return renderWithin(createBudget(), value, scope, pointer);
+}
+
+function renderWithin(budget: Budget, value: Json, scope: ExpressionScope, pointer: string): Json {
+  if (typeof value === 'string') return renderString(value, scope, pointer, budget);
   if (Array.isArray(value)) {
-    return value.map((item, index) => renderValue(item, scope, pointer + pointerStep(index)));
+    return value.map((item: Json, index) =>
+      renderWithin(budget, item, scope, pointer + pointerStep(index)),
+    );
   }
   if (value !== null && typeof value === 'object') {
     // fromEntries defines fields; assigning one called __proto__ would set the object's prototype.
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [
         key,
-        renderValue(item, scope, pointer + pointerStep(key)),
+        renderWithin(budget, item, scope, pointer + pointerStep(key)),
       ]),
     );
   }
   return value;
 }
 
-function renderString(text: string, scope: ExpressionScope, pointer: string): Json {
+function renderString(text: string, scope: ExpressionScope, pointer: string, budget: Budget): Json {
   if (!hasTemplate(text)) return text;
   try {
     const parsed = parseText(text);
     refuseNamesBelowNothing(parsed, scope, pointer);
-    const result = parsed.evaluate(scope);
+    const result = parsed.evaluate(scope, budget);
     return typeof result === 'string' ? result : toJson(result);
   } catch (error) {
     throw toExpressionError(error, text, pointer);
@@ -117,14 +130,23 @@ function toExpressionError(error: unknown, text: string, pointer: string): Expre
   const unknown = /undefined variable: ([^,\n]+)/.exec(cause.message);
   if (unknown !== null) return unknownName(unknown[1]?.trim() ?? '', pointer);
   const said = cause.message.split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';
-  const filter = /undefined filter: (\S+)/.exec(said)?.[1];
-  const reason = filter === undefined ? said : unknownFilter(filter, FILTER_NAMES);
+  const reason = inPlainWords(said);
   const end = /[.?]$/.test(reason) ? '' : '.';
   return new ExpressionError(
     'invalid_expression',
     pointer,
     `The expression ${shorten(text)} can’t be worked out: ${reason}${end}`,
   );
+}
+
+/** LiquidJS's own words are for those who write templates for a living. */
+function inPlainWords(said: string): string {
+  const filter = /undefined filter: (\S+)/.exec(said)?.[1];
+  if (filter !== undefined) return unknownFilter(filter, FILTER_NAMES);
+  if (said === 'memory alloc limit exceeded') {
+    return `it works on more than ${MEMORY_LIMIT} characters or items; do that in a code node`;
+  }
+  return said;
 }
 
 function unknownName(name: string, pointer: string): ExpressionError {

@@ -3,6 +3,7 @@
  * milliseconds since the epoch, or a text; what has no offset is meant in the zone that the filter
  * is given, else in UTC. The machine's own time zone never matters.
  */
+
 import {
   charge,
   type ExpressionFilter,
@@ -13,6 +14,7 @@ import {
   textArgument,
   textOf,
 } from './filter-support.ts';
+import { dateFormatter } from './formatters.ts';
 import {
   addLength,
   difference,
@@ -119,7 +121,7 @@ export const DATE_FILTERS: Readonly<Record<string, ExpressionFilter>> = {
     const shown = oneOf(this, part, ['both', 'date', 'time']);
     // A language's own calendar only where it is asked for ("ar-SA-u-ca-islamic-umalqura").
     const calendar = display.locale.includes('-u-ca-') ? {} : { calendar: 'gregory' };
-    const text = new Intl.DateTimeFormat(display.locale, {
+    const text = dateFormatter(display.locale, {
       ...calendar,
       timeZone: zoneOf(zone),
       ...(shown === 'time' ? {} : { dateStyle: chosen }),

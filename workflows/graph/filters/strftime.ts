@@ -5,6 +5,7 @@
 
 import { offsetAt } from '../local-time.ts';
 import { charge, type FilterThis } from './filter-support.ts';
+import { dateFormatter, numberFormatter } from './formatters.ts';
 
 /** How a time is shown. */
 export interface Display {
@@ -160,9 +161,7 @@ function wordFor(
   { zone, locale }: Display,
 ): string | undefined {
   const name = (options: Intl.DateTimeFormatOptions): string =>
-    new Intl.DateTimeFormat(locale, { ...options, calendar: 'gregory', timeZone: 'UTC' }).format(
-      local,
-    );
+    dateFormatter(locale, { ...options, calendar: 'gregory', timeZone: 'UTC' }).format(local);
   switch (letter) {
     case 'A':
       return name({ weekday: 'long' });
@@ -218,7 +217,7 @@ export function isoWeek(local: Date): { readonly year: number; readonly week: nu
 }
 
 function dayPeriod(local: Date, locale: string): string {
-  const parts = new Intl.DateTimeFormat(locale, {
+  const parts = dateFormatter(locale, {
     hour: 'numeric',
     hourCycle: 'h12',
     timeZone: 'UTC',
@@ -234,7 +233,7 @@ function ordinal(day: number): string {
 
 /** @returns the locale's digits; undefined where they are 0 to 9 */
 function digitsOf(locale: string): readonly string[] | undefined {
-  const ten = [...new Intl.NumberFormat(locale, { useGrouping: false }).format(9_876_543_210)];
+  const ten = [...numberFormatter(locale, { useGrouping: false }).format(9_876_543_210)];
   const digits = ten.reverse();
   return digits[1] === '1' || digits.length !== 10 ? undefined : digits;
 }

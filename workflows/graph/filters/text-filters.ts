@@ -1,4 +1,5 @@
 /** Filters for text and numbers that LiquidJS has none for. */
+
 import {
   charge,
   type ExpressionFilter,
@@ -10,6 +11,7 @@ import {
   textArgument,
   textOf,
 } from './filter-support.ts';
+import { numberFormatter } from './formatters.ts';
 
 const MAX_PAD = 1_000;
 
@@ -90,7 +92,7 @@ export const TEXT_FILTERS: Readonly<Record<string, ExpressionFilter>> = {
 
   format_number(value, locale, decimals) {
     const digits = plain(decimals) === null ? undefined : numberOf(this, decimals);
-    return new Intl.NumberFormat(localeOf(this, locale), {
+    return numberFormatter(localeOf(this, locale), {
       ...(digits === undefined
         ? { maximumFractionDigits: 20 }
         : { minimumFractionDigits: digits, maximumFractionDigits: digits }),
@@ -102,7 +104,7 @@ export const TEXT_FILTERS: Readonly<Record<string, ExpressionFilter>> = {
     if (!/^[A-Z]{3}$/.test(code)) {
       throw new Error('format_money needs a currency, as in "| format_money: \'AED\'"');
     }
-    return new Intl.NumberFormat(localeOf(this, locale), {
+    return numberFormatter(localeOf(this, locale), {
       style: 'currency',
       currency: code,
     }).format(numberOf(this, value));
