@@ -134,4 +134,13 @@ describe('the input of a send', () => {
   ])('refused by the input schema: %s', (_title, wrong) => {
     expect(sendInputSchema.safeParse({ ...mailInput, ...wrong }).success).toBe(false);
   });
+
+  test('HTML without the picture is what is wrong, since it may be filled in later', () => {
+    const { error } = sendInputSchema.safeParse({
+      ...mailInput,
+      body: '<p>x</p>',
+      attachments: [{ ...file, cid: 'logo' }],
+    });
+    expect(error?.issues.map(({ path }) => path)).toEqual([['body']]);
+  });
 });

@@ -125,17 +125,24 @@ export const sendInputSchema = z
     error: `can have at most ${MAX_RECIPIENTS} recipients together with "cc" and "bcc": send to more of them one by one`,
     path: ['to'],
   })
-  .superRefine((input, context) => {
+  .superRefine(({ html, body, attachments = [] }, context) => {
     const seen = new Set<string>();
-    for (const [index, { cid }] of (input.attachments ?? []).entries()) {
+    for (const [index, { cid }] of attachments.entries()) {
       if (cid === undefined) continue;
-      const problem = seen.has(cid)
-        ? `is the cid of two attachments: "${cid}"`
-        : (input.html ?? input.body)?.includes(`cid:${cid}`) !== true &&
-          `is used nowhere: the HTML has no src="cid:${cid}"`;
+      if (seen.has(cid)) {
+        context.addIssue({
+          code: 'custom',
+          message: `is the cid of two attachments: "${cid}"`,
+          path: ['attachments', index, 'cid'],
+        });
+      } else if (!(html ?? body ?? '').includes(`cid:${cid}`)) {
+        context.addIssue({
+          code: 'custom',
+          message: `has no src="cid:${cid}", so the attachment of this cid would be shown nowhere`,
+          path: [html === undefined ? 'body' : 'html'],
+        });
+      }
       seen.add(cid);
-      if (problem === false) continue;
-      context.addIssue({ code: 'custom', message: problem, path: ['attachments', index, 'cid'] });
     }
   });
 export type SendInput = z.infer<typeof sendInputSchema>;

@@ -134,10 +134,12 @@ describe('the input of a send', () => {
 
   test('two contents, and none: the sentence says which', () => {
     const problem = (content: object) =>
-      sendInputSchema.safeParse({ to: TO, ...content }).error?.issues[0]?.message;
-    expect(problem({ text: 'a', location: { latitude: 1, longitude: 1 } })).toMatch(
-      /exactly one.*given are text and location/,
-    );
-    expect(problem({})).toMatch(/none is given/);
+      sendInputSchema
+        .safeParse({ to: TO, ...content })
+        .error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
+    expect(problem({ text: 'a', location: { latitude: 1, longitude: 1 } })).toEqual([
+      expect.stringMatching(/^location stands beside text, but .*exactly one of text, template/),
+    ]);
+    expect(problem({})).toEqual([expect.stringMatching(/^text is missing: .*exactly one of/)]);
   });
 });

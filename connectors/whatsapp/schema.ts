@@ -78,12 +78,18 @@ export const sendInputSchema = z
       .meta({ description: 'Id of the message that this one answers; it is shown quoted' }),
   })
   .superRefine((input, context) => {
-    const given = CONTENTS.filter((name) => input[name] !== undefined);
-    if (given.length === 1) return;
-    context.addIssue({
-      code: 'custom',
-      message: `give exactly one of ${CONTENTS.join(', ')}; ${given.length === 0 ? 'none is given' : `given are ${given.join(' and ')}`}`,
-    });
+    const [first, ...others] = CONTENTS.filter((name) => input[name] !== undefined);
+    const message = `a message has exactly one of ${CONTENTS.join(', ')}`;
+    if (first === undefined) {
+      context.addIssue({ code: 'custom', path: ['text'], message: `is missing: ${message}` });
+    }
+    for (const other of others) {
+      context.addIssue({
+        code: 'custom',
+        path: [other],
+        message: `stands beside ${first}, but ${message}`,
+      });
+    }
   })
   .refine((input) => input.previewUrl === undefined || input.text !== undefined, {
     path: ['previewUrl'],
