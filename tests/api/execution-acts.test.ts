@@ -283,11 +283,11 @@ test('nodes in bodies are shown with their iterations after their forEach', asyn
     ),
   ).toEqual([
     'outer  forEach succeeded',
-    'leaf 0.0 set succeeded',
     'inner 0 forEach succeeded',
+    'leaf 0.0 set succeeded',
+    'inner 1 forEach succeeded',
     'leaf 1.0 set succeeded',
     'leaf 1.1 set succeeded',
-    'inner 1 forEach succeeded',
     'last  set succeeded',
     'bad  condition succeeded',
     'never  set skipped',
