@@ -34,6 +34,8 @@ export interface Shape {
   /** By node: what its attempts do, one after the other. Without a script a node answers `{}`. */
   readonly script?: Readonly<Record<string, readonly Step[]>>;
   readonly during?: (hands: Hands) => Promise<void>;
+  /** Recorded on a server that suggests a new run after few events: the history of which run. */
+  readonly goesOn?: { readonly record: 'first run' | 'last run' };
   readonly ends: {
     readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
     /** Result of a completed run, or type of the failure of a failed one. */

@@ -7,6 +7,7 @@ import { CONNECTOR_MANIFESTS } from '../../connectors/catalog.ts';
 import type { RunAutomationInput } from '../../workflows/contract.ts';
 import { definitionSchema } from '../../workflows/graph/definition.ts';
 import { planDefinition } from '../../workflows/graph/plan.ts';
+import { CONTINUED_SHAPES } from './continued-shapes.ts';
 import { CONTROL_SHAPES } from './control-shapes.ts';
 import { FILTER_SHAPE } from './filter-shape.ts';
 import type { Shape } from './shape.ts';
@@ -287,6 +288,7 @@ export const SHAPES: readonly Shape[] = [
     },
   },
   ...CONTROL_SHAPES,
+  ...CONTINUED_SHAPES,
   FILTER_SHAPE,
 ];
 
