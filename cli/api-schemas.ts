@@ -42,7 +42,11 @@ export const executionSummarySchema = z.looseObject({
 });
 export type ExecutionSummary = z.infer<typeof executionSummarySchema>;
 
-export const executionSchema = executionSummarySchema.extend({ nodes: z.array(nodeSchema) });
+export const executionSchema = executionSummarySchema.extend({
+  nodes: z.array(nodeSchema),
+  /** Where the next items of forEach nodes are, of an execution that has very many. */
+  nextNodes: z.string().nullish(),
+});
 export type Execution = z.infer<typeof executionSchema>;
 
 export const acceptedSchema = z.looseObject({

@@ -219,6 +219,9 @@ function showExecution(terminal: Terminal, execution: Execution): void {
   progress.expect(execution.nodes);
   for (const node of execution.nodes) progress.show(node);
   progress.end();
+  if (execution.nextNodes != null) {
+    terminal.line(terminal.dim(`  It has more items; the API lists them: ${execution.nextNodes}`));
+  }
   showEnd(terminal, execution);
 }
 
