@@ -34,6 +34,9 @@ export interface AcceptanceDeps {
 export function createAcceptance(deps: AcceptanceDeps) {
   const { executions, admission, dispatcher, fingerprint } = deps;
 
+  /** Keys that are being looked at: starts that come meanwhile have it looked at once more. */
+  const turns = new Map<string, { again: boolean }>();
+
   /**
    * Hands an accepted execution over, unless it has to wait for others; it may be others' turn then.
    * The answer never waits for it nor depends on it: what isn't handed over here, workers find.
@@ -45,14 +48,27 @@ export function createAcceptance(deps: AcceptanceDeps) {
       dispatcher.submit(start);
       return;
     }
-    dispatcher.submitAdmitted(executionId, async () => {
-      const ids = await admission.admit({ projectId, key: concurrency.key });
-      const others = ids.filter((id) => id !== executionId);
-      const found = await Promise.all(others.map((id) => executions.findStartable(id)));
-      return [
-        ...(ids.includes(executionId) ? [start] : []),
-        ...found.filter((other) => other !== undefined),
-      ];
+    const slot = `${projectId} ${concurrency.key}`;
+    const turn = turns.get(slot);
+    if (turn !== undefined) {
+      turn.again = true;
+      return;
+    }
+    const own = { again: false };
+    turns.set(slot, own);
+    dispatcher.whileAdmitting(executionId, async () => {
+      try {
+        do {
+          own.again = false;
+          for (const id of await admission.admit({ projectId, key: concurrency.key })) {
+            const admitted = id === executionId ? start : await executions.findStartable(id);
+            if (admitted !== undefined) dispatcher.submit(admitted);
+          }
+        } while (own.again);
+      } finally {
+        // At once after the last look, so that nobody relies on a turn that is over.
+        turns.delete(slot);
+      }
     });
   }
 

@@ -56,9 +56,10 @@ test('starts what is admitted; an admission that fails is left to the workers', 
   const dispatcher = createStartDispatcher(async ({ executionId }) => {
     started.push(executionId);
   }, silentLogger);
-  dispatcher.submitAdmitted('e1', async () => [execution('e1'), execution('e0')]);
-  dispatcher.submitAdmitted('e2', () => Promise.reject(new Error('The database is away.')));
-  dispatcher.submitAdmitted('e3', async () => []);
+  dispatcher.whileAdmitting('e1', async () => {
+    for (const id of ['e1', 'e0']) dispatcher.submit(execution(id));
+  });
+  dispatcher.whileAdmitting('e2', () => Promise.reject(new Error('The database is away.')));
   await dispatcher.drain();
   expect(started).toEqual(['e1', 'e0']);
 });

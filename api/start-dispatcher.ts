@@ -15,10 +15,10 @@ const DRAIN_MS = 5_000;
 export interface StartDispatcher {
   submit(execution: StartableExecution): void;
   /**
-   * As submit, for what has to be found out first: whose turn it is now that one more was accepted.
-   * @param executionId the execution that was accepted
+   * Runs what finds out whose turn it is, and submits it, behind the answer.
+   * @param executionId the execution that was accepted, for the log
    */
-  submitAdmitted(executionId: string, admit: () => Promise<readonly StartableExecution[]>): void;
+  whileAdmitting(executionId: string, admit: () => Promise<void>): void;
   /** Waits until everything submitted was tried, for a few seconds at most. */
   drain(): Promise<void>;
 }
@@ -64,15 +64,13 @@ export function createStartDispatcher(start: ExecutionStarter, logger: Logger): 
   return {
     submit,
 
-    submitAdmitted(executionId, admit) {
+    whileAdmitting(executionId, admit) {
       const admitting = admit()
-        .then(
-          (admitted) => admitted.forEach(submit),
-          (error: unknown) =>
-            logger.warn('execution not admitted yet; a worker will see to it', {
-              executionId,
-              ...describeError(error),
-            }),
+        .catch((error: unknown) =>
+          logger.warn('execution not admitted yet; a worker will see to it', {
+            executionId,
+            ...describeError(error),
+          }),
         )
         .finally(() => {
           inFlight.delete(admitting);

@@ -43,7 +43,7 @@ function openApiText(): string {
     listener: { subscribe: () => () => undefined, stop: async () => undefined },
     dispatcher: {
       submit: () => undefined,
-      submitAdmitted: () => undefined,
+      whileAdmitting: () => undefined,
       drain: async () => undefined,
     },
     catalog: CONNECTOR_MANIFESTS,

@@ -100,7 +100,7 @@ describe('starting', () => {
       deps: {
         dispatcher: {
           submit: () => undefined,
-          submitAdmitted: () => undefined,
+          whileAdmitting: () => undefined,
           drain: async () => undefined,
         },
       },

@@ -13,7 +13,7 @@ beforeAll(async () => {
     deps: {
       dispatcher: {
         submit: (each) => void noted.push(each),
-        submitAdmitted: () => undefined,
+        whileAdmitting: () => undefined,
         drain: async () => undefined,
       },
     },
